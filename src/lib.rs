@@ -83,7 +83,7 @@ use handover::{Heir, TakeOverError};
 use live::Live;
 pub use live::check;
 use post::Post;
-use pulse::{Stuck, or_end, or_end_task};
+use pulse::{Stuck, apart, or_end, or_end_task};
 use telemetry::traces::{Exporter, Untaken};
 
 /// How long a stop waits for the last spans to be taken.
@@ -239,7 +239,15 @@ async fn run_at(
     let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
     let guard = Arc::new(settings::guard(config, address));
     supervisor::status("opening the store");
-    let (store, committer) = post.open(config, &clock).await?;
+    let (store, committer) = tokio::select! {
+        opened = supervisor::patient_with(post.open(config, &clock), || None) => opened?,
+        _ = asked.wait_for(|asked| *asked > 0) => {
+            // What it was at may take long, and is made again after whatever moment a process ends at.
+            tracing::warn!("stopped while the store was opened; the next start opens it");
+            post.give_up("it was asked to stop before it served");
+            return Ok(None);
+        }
+    };
     fail::fail_point!("take_over.opened");
     let committing = std::thread::Builder::new().name("commit".into());
     let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
@@ -324,9 +332,11 @@ async fn run_at(
     // The first signal stops, and the next one hastens; while another process takes over the first does.
     let next_signal = u32::from(heir.is_none()) + 1;
     let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
-    stop_serving(&config.server, (listening, door), deliver, &api, hastened).await;
+    // Nothing of it lasts for longer than it may.
+    supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None).await;
     store.close();
-    committing.join().expect("a panic of the commit thread ends the process");
+    let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
+    supervisor::patient_with(closed, || store.pulse().stuck()).await?;
     if let Some(heir) = &heir {
         tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
         // An error means that it has gone, which shows as it is waited for.
@@ -378,8 +388,6 @@ async fn stop_serving(
         () = stopping => {}
         () = letting_go => {}
         () = hastening => {}
-        // Nothing of it lasts for longer than it may.
-        () = supervisor::keep_awake(|| None) => {}
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Dice, Stopwatch};
 use crate::config::Config;
 use crate::handover::{self, Control, Heir, Holds, Taken};
+use crate::pulse::{apart, or_end};
 use crate::{ServeError, settings, store};
 
 /// Connections that may wait while nobody accepts, as far as the system has it.
@@ -87,30 +88,36 @@ impl Post {
         }
     }
 
-    /// The process ends for this: whoever was taken over hears it.
+    /// The process ends for this: whoever was taken over hears it, and goes on.
     pub fn failed(&mut self, error: ServeError) -> ServeError {
-        if let Some(taken) = self.taken.take() {
-            taken.failed(&error.to_string());
-        }
+        self.give_up(&error.to_string());
         error
     }
 
-    /// Opens the store. A directory that was handed over may be in use for a moment more.
-    pub async fn open(
-        &self,
-        config: &Config,
-        clock: &Clock,
-    ) -> Result<(store::Store, store::Committer), store::OpenError> {
+    /// The same where nothing is wrong.
+    pub fn give_up(&mut self, why: &str) {
+        if let Some(taken) = self.taken.take() {
+            taken.failed(why);
+        }
+    }
+
+    /// Opens the store, on a thread of its own, so that signals are heard meanwhile. A directory that was handed over may be in use
+    /// for a moment more.
+    pub async fn open(&self, config: &Config, clock: &Clock) -> Result<(store::Store, store::Committer), ServeError> {
         let watch = Stopwatch::start();
         loop {
-            let opened = store::open(settings::of_store(config), clock.clone(), Dice::from_system());
-            match opened {
+            let (settings, clock) = (settings::of_store(config), clock.clone());
+            let open = move || {
+                fail::fail_point!("take_over.opens");
+                store::open(settings, clock, Dice::from_system())
+            };
+            match apart("open", || or_end("open", open)).await? {
                 Err(store::OpenError::InUse(_))
                     if (self.taken.is_some() || self.is_resumed) && watch.elapsed() < HANDED_OVER =>
                 {
                     actix_rt::time::sleep(OPEN_AGAIN).await;
                 }
-                opened => return opened,
+                opened => return Ok(opened?),
             }
         }
     }

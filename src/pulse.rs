@@ -3,12 +3,14 @@
 //! supervises the process starts it again over what is on disk; and one that is stuck is known by its pulse, to the
 //! readiness and to a watchdog alike.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use crate::clock::Stopwatch;
 
@@ -25,6 +27,18 @@ pub fn or_end<T>(thread: &str, work: impl FnOnce() -> T) -> T {
 /// The same for a task.
 pub async fn or_end_task<T>(thread: &str, work: impl Future<Output = T>) -> T {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| end(thread))
+}
+
+/// What comes of work that waits, on a thread of its own: whoever needs it goes on meanwhile, and the end of the process does not
+/// wait for it.
+///
+/// # Errors
+/// The thread could not be started, or it panicked.
+pub async fn apart<T: Send + 'static>(thread: &str, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, is_done) = oneshot::channel();
+    // Whoever asked may have gone meanwhile.
+    std::thread::Builder::new().name(thread.into()).spawn(move || drop(done.send(work())))?;
+    is_done.await.map_err(|_| io::Error::other("it panicked"))
 }
 
 /// The thread has panicked, which the log has told: ends the process.

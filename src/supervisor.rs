@@ -1,7 +1,8 @@
 //! What whoever supervises the process is told: systemd, in its own words (`sd_notify`), where `NOTIFY_SOCKET` is set. What stays
-//! true: it hears `READY` only while events are taken, and of the watchdog only while no thread is stuck; and one that does not
-//! listen holds up nobody.
+//! true: it hears `READY` only while events are taken, and of the watchdog only while no thread is stuck; it is asked for time
+//! by whatever may take long; and one that does not listen holds up nobody.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +16,11 @@ use crate::pulse::Stuck;
 /// How long the supervisor may take to take a message.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The same for one that is said again soon.
-const PATIENCE_FOR_WATCHDOG: Duration = Duration::from_millis(1);
+const PATIENCE_FOR_SIGNS: Duration = Duration::from_millis(1);
+/// How long it is asked to wait for the next sign of what takes long. It ends no server before that, whatever its unit says.
+const TIME_ASKED_FOR: Duration = Duration::from_secs(60);
+/// How often it gets such a sign, where no watchdog wants one sooner.
+const SIGN_EVERY: Duration = Duration::from_secs(10);
 
 /// Events are taken, from the start or again.
 pub fn ready(status: &str) {
@@ -47,13 +52,31 @@ pub fn goes_on_as(pid: u32) {
 
 /// Keeps the watchdog quiet, where there is one, as long as nothing is stuck. Never returns.
 pub async fn keep_awake(stuck: impl Fn() -> Option<Stuck>) {
-    let Some(patience) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    match sd_notify::watchdog_enabled() {
+        Some(patience) => match sign_every(patience / 2, &[NotifyState::Watchdog], stuck).await {},
+        None => std::future::pending().await,
+    }
+}
+
+/// Does what may take long, such as opening the store of many events or closing it, and asks for time meanwhile, as long as
+/// nothing is stuck: `TimeoutStartSec` and `TimeoutStopSec` end a server that hangs, and not one that works.
+pub async fn patient_with<T>(work: impl Future<Output = T>, stuck: impl Fn() -> Option<Stuck>) -> T {
+    let every = sd_notify::watchdog_enabled().map_or(SIGN_EVERY, |patience| SIGN_EVERY.min(patience / 2));
+    let signs = [NotifyState::Watchdog, NotifyState::ExtendTimeoutUsec(TIME_ASKED_FOR.as_micros() as u32)];
+    tokio::select! {
+        done = work => done,
+        never = sign_every(every, &signs, stuck) => match never {},
+    }
+}
+
+/// Says this again and again, as long as nothing is stuck.
+async fn sign_every(every: Duration, signs: &[NotifyState<'_>], stuck: impl Fn() -> Option<Stuck>) -> Infallible {
     loop {
         match stuck() {
-            None => tell_within(&[NotifyState::Watchdog], PATIENCE_FOR_WATCHDOG),
+            None => tell_within(signs, PATIENCE_FOR_SIGNS),
             Some(stuck) => tracing::error!(%stuck, "the watchdog is not told that all is well"),
         }
-        actix_rt::time::sleep((patience / 2).max(Duration::from_millis(1))).await;
+        actix_rt::time::sleep(every.max(Duration::from_millis(1))).await;
     }
 }
 

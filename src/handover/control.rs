@@ -5,15 +5,15 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
-use tokio::sync::oneshot;
 
 use super::wire::Wire;
-use super::{HELLO, Holds, SOCKET};
+use super::{HELLO, Holds, Place};
+use crate::pulse::apart;
 
 /// How long whoever connects may take to say what it wants.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub type Tell = Arc<dyn Fn() -> Result<Holds, String> + Send + Sync>;
 /// Where the running server is found. The file goes with it.
 pub struct Control {
     listener: UnixListener,
-    path: PathBuf,
+    place: Place,
 }
 
 /// A process that takes over, and has the socket.
@@ -42,15 +42,15 @@ impl Control {
     /// # Errors
     /// The file cannot be made there.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(SOCKET);
+        let place = Place::of(dir)?;
         // One that a crash has left.
-        match std::fs::remove_file(&path) {
+        match std::fs::remove_file(place.path()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&path)?;
-        let this = Self { listener, path };
-        std::fs::set_permissions(&this.path, PermissionsExt::from_mode(0o600))?;
+        let listener = UnixListener::bind(place.path())?;
+        let this = Self { listener, place };
+        std::fs::set_permissions(this.place.path(), PermissionsExt::from_mode(0o600))?;
         Ok(this)
     }
 
@@ -74,14 +74,14 @@ impl Control {
             }
         };
         let (listener, tell) = (listener.try_clone()?, tell.clone());
-        apart(move || give(stream, &listener, &tell, stop_seconds)).await?
+        apart("take-over", move || give(stream, &listener, &tell, stop_seconds)).await?
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         // It is found to be nobody's by whoever comes next.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(self.place.path());
     }
 }
 
@@ -101,7 +101,7 @@ impl Heir {
     /// # Errors
     /// It has failed, has gone, or takes for ever.
     pub async fn opened(self) -> io::Result<()> {
-        apart(move || {
+        apart("take-over", move || {
             let line = self.0.hear(OPENING_WAIT)?.line;
             if line == "opened" { Ok(()) } else { Err(io::Error::other(line)) }
         })
@@ -129,12 +129,4 @@ fn give(stream: UnixStream, listener: &TcpListener, tell: &Tell, stop_seconds: u
     }
     wire.give(&format!("socket {stop_seconds}"), listener)?;
     Ok(Heir(wire))
-}
-
-/// What comes of work that waits, on a thread of its own: the end of the process does not wait for that.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (done, is_done) = oneshot::channel();
-    // Whoever asked may have gone meanwhile.
-    std::thread::Builder::new().name("take-over".into()).spawn(move || drop(done.send(work())))?;
-    is_done.await.map_err(|_| io::Error::other("it panicked"))
 }

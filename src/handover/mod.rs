@@ -19,7 +19,11 @@ mod control;
 mod taking;
 mod wire;
 
+use std::fs::File;
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 
@@ -28,8 +32,36 @@ pub use taking::{TakeOverError, Taken, find};
 
 /// Where the running server is found, in the data directory.
 const SOCKET: &str = "control.sock";
+/// The longest path of a Unix socket that the system takes, in bytes.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Which of these conversations it is.
 const HELLO: &str = "hookwheel take-over 1";
+
+/// How a data directory's socket is reached: by its path, or by way of the open directory where that is too long for a socket.
+struct Place {
+    path: PathBuf,
+    _dir: Option<File>,
+}
+
+impl Place {
+    /// That of a directory.
+    ///
+    /// # Errors
+    /// Its path is too long, and it cannot be opened.
+    fn of(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(SOCKET);
+        if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+            return Ok(Self { path, _dir: None });
+        }
+        let dir = File::open(dir)?;
+        Ok(Self { path: format!("/proc/self/fd/{}/{SOCKET}", dir.as_raw_fd()).into(), _dir: Some(dir) })
+    }
+
+    /// A path that leads there, for as long as this is kept.
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// What the store holds that its next opener must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +146,20 @@ mod tests {
         assert!(matches!(found, Err(TakeOverError::Refused(why)) if why == "it is mine"));
         drop(control);
         assert!(find(&path).expect("nothing is wrong").is_none(), "the file goes with it");
+    }
+
+    #[test]
+    fn a_place_is_named_as_it_is_unless_that_is_too_long_for_a_socket() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let room = SOCKET_PATH_BYTES_MAX - dir.path().as_os_str().len() - SOCKET.len() - "//".len();
+        for (length, is_named) in [(room, true), (room + 1, false)] {
+            let deep = dir.path().join("d".repeat(length));
+            std::fs::create_dir(&deep).expect("it can be made");
+            let place = Place::of(&deep).expect("it is there");
+            assert_eq!(place.path() == deep.join(SOCKET), is_named, "{length}");
+            std::os::unix::net::UnixListener::bind(place.path()).expect("it is short enough");
+            assert!(deep.join(SOCKET).exists());
+        }
     }
 
     #[test]

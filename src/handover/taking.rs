@@ -10,7 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::wire::Wire;
-use super::{HELLO, Holds, SOCKET};
+use super::{HELLO, Holds, Place, SOCKET};
 
 /// How long the running server may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
@@ -51,7 +51,7 @@ pub struct Taken {
 /// The server that runs over this data directory; `None` if there is none.
 pub fn find(dir: &Path) -> Result<Option<Offer>, TakeOverError> {
     let path = dir.join(SOCKET);
-    let stream = match UnixStream::connect(&path) {
+    let stream = match Place::of(dir).and_then(|place| UnixStream::connect(place.path())) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Ok(None);

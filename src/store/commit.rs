@@ -140,6 +140,7 @@ impl Committer {
 
     /// Closes the store for good.
     fn close(&mut self) {
+        fail::fail_point!("store.close");
         if let Err(error) = self.write_late() {
             tracing::warn!(%error, "deliveries that are not written yet follow from their events at the next start");
         }
@@ -403,8 +404,9 @@ impl Committer {
     /// Tries to open the store until it is open or not needed any more, and rebuilds what is held in memory about it.
     /// Says whether it is open. What no attempt can mend ends the process: its next start says what to do.
     fn reopen(&mut self) -> bool {
+        // A large store takes its time, and nobody is to end the process for that: that it is closed is seen as it is.
+        self.inner.pulse.rest();
         loop {
-            self.inner.pulse.beat();
             std::thread::sleep(self.pause);
             self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
@@ -421,6 +423,7 @@ impl Committer {
                     self.carried.ids = IdSource::after(last.max(self.carried.ids.last()));
                     self.upkeep = upkeep_of(&self.inner, &trees, &self.carried.kept_by);
                     self.inner.trees.store(Some(Arc::new(trees)));
+                    self.inner.pulse.beat();
                     tracing::warn!("the store is open again");
                     self.inner.tell(Notice { reopened: true, ..Notice::default() });
                     return true;

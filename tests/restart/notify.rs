@@ -2,39 +2,47 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::mpsc;
 
 use rustix::process::Signal;
 
 use crate::support::{Answer, DEADLINE, Receiver, Server};
 use crate::{publish, webhook};
 
-/// A supervisor's socket.
-struct Supervisor {
-    socket: UnixDatagram,
-    address: String,
+/// A supervisor's socket. All that comes is taken at once, so that no message is left out since others wait.
+pub struct Supervisor {
+    messages: mpsc::Receiver<Vec<String>>,
+    pub address: String,
 }
 
 impl Supervisor {
-    fn listen(dir: &Path) -> Self {
+    pub fn listen(dir: &Path) -> Self {
         let path = dir.join("notify");
         let socket = UnixDatagram::bind(&path).expect("it can be made");
-        socket.set_read_timeout(Some(DEADLINE)).expect("it can be set");
-        Self { socket, address: path.to_str().expect("a plain path").to_owned() }
+        let (tell, messages) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length) = socket.recv(&mut bytes) {
+                let lines = String::from_utf8_lossy(&bytes[..length]).lines().map(str::to_owned).collect();
+                if tell.send(lines).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { messages, address: path.to_str().expect("a plain path").to_owned() }
     }
 
-    /// The lines of the next message; empty if there is none now.
-    fn message(&self) -> Vec<String> {
-        let mut bytes = [0; 4096];
-        let length = self.socket.recv(&mut bytes).unwrap_or(0);
-        String::from_utf8_lossy(&bytes[..length]).lines().map(str::to_owned).collect()
+    /// The lines of all that has come.
+    fn heard(&self) -> Vec<String> {
+        self.messages.try_iter().flatten().collect()
     }
 
     /// Waits for a message with this line.
     #[track_caller]
-    fn hears(&self, line: &str) -> Vec<String> {
+    pub fn hears(&self, line: &str) -> Vec<String> {
         loop {
-            let message = self.message();
-            assert!(!message.is_empty(), "{line:?} is not heard");
+            let message = self.messages.recv_timeout(DEADLINE);
+            let message = message.unwrap_or_else(|_| panic!("{line:?} is not heard"));
             if message.iter().any(|said| said == line) {
                 return message;
             }
@@ -77,26 +85,94 @@ fn who_asks_to_read_again_before_a_server_serves_is_heard_once_it_does() {
 }
 
 #[test]
-fn the_watchdog_is_not_told_that_all_is_well_while_a_thread_is_stuck() {
+fn the_watchdog_is_not_told_that_all_is_well_while_the_engine_is_stuck() {
+    is_not_told_of("engine", "engine.hand_out=sleep(3600000)");
+}
+
+#[test]
+fn the_watchdog_is_not_told_that_all_is_well_while_the_commit_thread_is_stuck() {
+    is_not_told_of("commit", "store.settle=sleep(3600000)");
+}
+
+fn is_not_told_of(thread: &str, failpoint: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let supervisor = Supervisor::listen(dir.path());
     let env = [
         ("NOTIFY_SOCKET", supervisor.address.as_str()),
         ("WATCHDOG_USEC", "200000"),
-        ("FAILPOINTS", "engine.hand_out=sleep(3600000)"),
+        ("FAILPOINTS", failpoint),
     ];
     let mut server = Server::start(dir.path(), &env);
-    supervisor.hears("WATCHDOG=1");
+    // What is answered in between leaves nobody stuck.
+    for event in ["one", "two", "three"] {
+        publish(&mut server.client(), "nobody.wants", event);
+        supervisor.hears("WATCHDOG=1");
+    }
     let receiver = Receiver::start(|_, _| Answer::Status(200));
     webhook(&mut server.client(), &receiver, "/", "order.paid");
     publish(&mut server.client(), "order.paid", "e");
     let line = server.process.line("the watchdog is not told");
-    assert!(line.contains("engine"), "{line}");
-    supervisor.socket.set_nonblocking(true).expect("it can be set");
-    while !supervisor.message().is_empty() {}
+    assert!(line.contains(&format!("the {thread} thread")), "{line}");
+    supervisor.heard();
     // It looks again and again, and finds the same.
     (0..3).for_each(|_| drop(server.process.line("the watchdog is not told")));
-    assert_eq!(supervisor.message(), Vec::<String>::new());
+    assert_eq!(supervisor.heard(), Vec::<String>::new());
+    server.kill();
+}
+
+/// The lines of a sign of life of what takes long.
+fn asks_for_time(supervisor: &Supervisor) {
+    let sign = supervisor.hears("EXTEND_TIMEOUT_USEC=60000000");
+    assert!(sign.iter().any(|line| line == "WATCHDOG=1"), "{sign:?}");
+}
+
+#[test]
+fn a_supervisor_is_asked_for_time_while_the_store_is_opened_for_the_first_time_or_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let supervisor = Supervisor::listen(dir.path());
+    // Each opening takes longer than the watchdog is told to wait.
+    let env = [
+        ("NOTIFY_SOCKET", supervisor.address.as_str()),
+        ("WATCHDOG_USEC", "200000"),
+        ("FAILPOINTS", "take_over.opens=sleep(1000)"),
+    ];
+    let mut server = Server::start(dir.path(), &env);
+    for _ in 0..3 {
+        asks_for_time(&supervisor);
+    }
+    supervisor.hears("READY=1");
+    let fails = Server::start_taking_over(dir.path(), &[("FAILPOINTS", "take_over.opens=panic")]).end();
+    assert_eq!(fails.status.code(), Some(70), "{}", fails.output);
+    // As it was told that this server was ready, its watchdog waits for it while it opens its store again.
+    supervisor.hears("STATUS=opening the store");
+    for _ in 0..3 {
+        asks_for_time(&supervisor);
+    }
+    supervisor.hears("READY=1");
+    server.process.line("events are taken again");
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_supervisor_is_asked_for_time_by_a_stop_as_long_as_it_gets_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let supervisor = Supervisor::listen(dir.path());
+    let env = [
+        ("NOTIFY_SOCKET", supervisor.address.as_str()),
+        ("WATCHDOG_USEC", "200000"),
+        ("FAILPOINTS", "store.close=sleep(3600000)"),
+    ];
+    let mut server = Server::start(dir.path(), &env);
+    server.process.signal(Signal::TERM);
+    supervisor.hears("STOPPING=1");
+    for _ in 0..3 {
+        asks_for_time(&supervisor);
+    }
+    // One step of it that takes for ever is none: nobody is asked to wait for that.
+    server.process.line("the commit thread has been at one thing");
+    supervisor.heard();
+    (0..3).for_each(|_| drop(server.process.line("the watchdog is not told")));
+    assert_eq!(supervisor.heard(), Vec::<String>::new());
     server.kill();
 }
 

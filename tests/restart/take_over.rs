@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use crate::notify::Supervisor;
 use crate::publish;
 use crate::support::{DEADLINE, Server};
 
@@ -143,6 +144,54 @@ fn who_has_the_socket_goes_on_if_the_server_that_gave_it_dies_before_it_has_clos
     assert_eq!(client.get("/api/v1/events/before").status, 200);
     let ended = next.process.terminate();
     assert!(ended.status.success() && ended.output.contains("has ended before"), "{}", ended.output);
+}
+
+#[test]
+fn who_is_stopped_while_it_opens_the_store_leaves_it_to_the_server_that_gave_it() {
+    let dir = directory();
+    let mut server = Server::start(dir.path(), &[]);
+    publish(&mut server.client(), "order.paid", "before");
+    let supervisor = Supervisor::listen(dir.path());
+    let env = [("NOTIFY_SOCKET", supervisor.address.as_str()), ("FAILPOINTS", "take_over.opens=sleep(3600000)")];
+    let heir = Server::start_taking_over(dir.path(), &env);
+    supervisor.hears("STATUS=opening the store");
+    let ended = heir.terminate();
+    assert!(ended.status.success(), "{}", ended.output);
+    assert!(ended.output.contains("stopped while the store was opened"), "{}", ended.output);
+    let why = server.process.line("the process that took over does not serve");
+    assert!(why.contains("asked to stop"), "{why}");
+    server.process.line("events are taken again");
+    assert_eq!(server.client().get("/api/v1/events/before").status, 200);
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn who_is_stopped_while_another_opens_the_store_leaves_it_to_that_one() {
+    let dir = directory();
+    let server = Server::start(dir.path(), &[]);
+    let mut fake = Fake::connect(dir.path());
+    fake.says(HELLO);
+    fake.says("give");
+    assert_eq!(fake.hears(), "released");
+    let ended = server.process.terminate();
+    assert!(ended.status.success(), "{}", ended.output);
+    // Then it is gone, and the store is free.
+    assert_eq!(fake.hears(), "");
+    assert!(Server::start(dir.path(), &[]).terminate().success());
+}
+
+#[test]
+fn a_data_directory_with_a_path_that_is_too_long_for_a_socket_is_taken_over() {
+    let dir = directory();
+    let deep = dir.path().join("d".repeat(120));
+    fs::create_dir(&deep).expect("it can be made");
+    let server = Server::start(&deep, &[]);
+    publish(&mut server.client(), "order.paid", "before");
+    let next = Server::take_over(&deep, &[]);
+    let ended = server.process.end();
+    assert!(ended.status.success() && !ended.output.contains("no other process can take over"), "{}", ended.output);
+    assert_eq!(next.client().get("/api/v1/events/before").status, 200);
+    assert!(next.terminate().success());
 }
 
 #[test]
