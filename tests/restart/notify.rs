@@ -97,11 +97,7 @@ fn the_watchdog_is_not_told_that_all_is_well_while_the_commit_thread_is_stuck() 
 fn is_not_told_of(thread: &str, failpoint: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let supervisor = Supervisor::listen(dir.path());
-    let env = [
-        ("NOTIFY_SOCKET", supervisor.address.as_str()),
-        ("WATCHDOG_USEC", "200000"),
-        ("FAILPOINTS", failpoint),
-    ];
+    let env = [("NOTIFY_SOCKET", supervisor.address.as_str()), ("WATCHDOG_USEC", "200000"), ("FAILPOINTS", failpoint)];
     let mut server = Server::start(dir.path(), &env);
     // What is answered in between leaves nobody stuck.
     for event in ["one", "two", "three"] {
