@@ -175,6 +175,27 @@ fn whoever_stops_a_server_waits_longer_than_it_takes() {
 }
 
 #[test]
+fn the_guide_shows_no_units_but_these() {
+    let shipped: Vec<String> = UNITS.iter().map(|unit| file(in_repository("scripts/systemd").join(unit))).collect();
+    let is_shipped = |line: &str| shipped.iter().any(|unit| unit.lines().any(|there| there == line));
+    let mut shown = 0;
+    for page in fs::read_dir(in_repository("src/docs/guide")).expect("it is there") {
+        let path = page.expect("can be read").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = file(&path);
+        let blocks = text.split("```ini\n").skip(1).filter_map(|rest| rest.split("```").next());
+        // One that empties a list is a drop-in, which says something else on purpose.
+        for line in blocks.filter(|block| !block.lines().any(|line| line.ends_with('='))).flat_map(str::lines) {
+            shown += 1;
+            assert!(line.is_empty() || is_shipped(line), "{}: {line}", path.display());
+        }
+    }
+    assert!(shown > 0, "none is shown");
+}
+
+#[test]
 fn what_is_built_carries_no_debug_information_and_what_is_packaged_is_there() {
     let manifest: toml::Value = toml::from_str(&file(in_repository("Cargo.toml"))).expect("TOML");
     let profile = |name: &str| manifest["profile"][name].as_table().expect("a profile").clone();
