@@ -18,8 +18,8 @@
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
-//! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post`, and that and `supervisor` to this file alone.
-//! Only it and `checked`, `post`, `settings`, `greeting`, `live` see the whole [`Config`].
+//! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post` and `serving`, `supervisor` to `serving` and `live`.
+//! Only this file and `checked`, `serving`, `post`, `settings`, `greeting`, `live`, `doctor` see the whole [`Config`].
 
 pub mod api;
 mod checked;
@@ -42,6 +42,7 @@ mod post;
 mod preflight;
 mod profile;
 pub mod pulse;
+mod serving;
 mod settings;
 pub mod store;
 mod supervisor;
@@ -50,25 +51,20 @@ pub mod trial;
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_rt::task::JoinHandle;
-use actix_web::web;
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use url::Url;
 
-use api::Door;
 use checked::Checked;
-use clock::{Clock, Dice};
-use config::{Config, threads};
+use clock::Clock;
+use config::Config;
 use dialect::DialectError;
-use domain::delivery::{Delivery, Outcome};
+use domain::delivery::Delivery;
 use domain::explain::Explained;
 use domain::guard::Guard;
 use domain::id::WebhookNumber;
@@ -79,17 +75,10 @@ use domain::rate_limit::{Allowance, RateLimit};
 use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
-use handover::{Heir, TakeOverError};
-use live::Live;
+use handover::TakeOverError;
 pub use live::check;
 use post::Post;
-use pulse::{Stuck, apart, or_end, or_end_task};
-use telemetry::traces::{Exporter, Untaken};
-
-/// How long a stop waits for the last spans to be taken.
-const LAST_SPANS: Duration = Duration::from_secs(2);
-/// The dialect of the accounts that exist from the start, where none is configured.
-const DEFAULT_DIALECT: &str = "standard";
+use pulse::{Stuck, or_end_task};
 
 /// Why the server could not start or go on.
 #[derive(Debug, Error)]
@@ -156,44 +145,9 @@ pub fn serve(mut config: Config) -> Result<(), ServeError> {
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
-    let served = actix_rt::System::new().block_on(or_end_task("main", serve_by(&mut config, given)));
+    let served = actix_rt::System::new().block_on(or_end_task("main", serving::serve_by(&mut config, given)));
     log.end();
     served
-}
-
-/// The same within an actix system. If another process takes over and does not get far, this one goes on.
-async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
-    let given = given.map_err(ServeError::Given)?;
-    // From here on SIGHUP does not end the process: while the store is opened or handed over, it waits until it can be heard.
-    let mut hangups = signal(SignalKind::hangup())?;
-    let checked = Checked::of(config, &Clock::real())?;
-    let mut post = Post::find(config, given)?;
-    let asked = match asked_to_stop() {
-        Ok(asked) => asked,
-        Err(error) => return Err(post.failed(error.into())),
-    };
-    loop {
-        let heir = match run_at(Clock::real(), config, &checked, &mut post, (asked.clone(), &mut hangups)).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(heir)) => heir,
-            Err(error) => return Err(post.failed(error)),
-        };
-        let (pid, mut asked) = (heir.pid(), asked.clone());
-        tokio::select! {
-            opened = heir.opened() => match opened {
-                Ok(()) => {
-                    supervisor::goes_on_as(pid);
-                    tracing::info!(pid, "another process has taken over");
-                    return Ok(());
-                }
-                Err(error) => tracing::error!(pid, %error, "the process that took over does not serve; this one goes on"),
-            },
-            // Who is asked to stop leaves the rest to the other process.
-            _ = asked.wait_for(|asked| *asked > 0) => return Ok(()),
-            () = supervisor::keep_awake(|| None) => {}
-        }
-        post.is_resumed = true;
-    }
 }
 
 /// Runs the server on `listener` until `shutdown` is done; then accepts nothing more, finishes what is in flight or
@@ -214,7 +168,7 @@ pub async fn run_by(
     let (ask, asked) = watch::channel(0);
     let mut hangups = signal(SignalKind::hangup())?;
     let mut post = Post::alone(listener);
-    let running = run_at(clock, &mut config, &checked, &mut post, (asked, &mut hangups));
+    let running = serving::run_at(clock, &mut config, &checked, &mut post, (asked, &mut hangups));
     let asking = async {
         shutdown.await;
         ask.send_replace(1);
@@ -224,191 +178,6 @@ pub async fn run_by(
         ended = running => ended.map(drop),
         () = asking => unreachable!("it is never done"),
     }
-}
-
-/// The same at a post, until it is asked to stop or somebody takes over: whoever does, and has the store now, is given back.
-/// Asked once more, it stops at once. At each of `hangups` it reads again what it can.
-async fn run_at(
-    clock: Clock,
-    config: &mut Config,
-    checked: &Checked,
-    post: &mut Post,
-    (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
-) -> Result<Option<Heir>, ServeError> {
-    let address = post.listener.local_addr()?;
-    let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
-    let guard = Arc::new(settings::guard(config, address));
-    supervisor::status("opening the store");
-    let (store, committer) = tokio::select! {
-        opened = supervisor::patient_with(post.open(config, &clock), || None) => opened?,
-        _ = asked.wait_for(|asked| *asked > 0) => {
-            // What it was at may take long, and is made again after whatever moment a process ends at.
-            tracing::warn!("stopped while the store was opened; the next start opens it");
-            post.give_up("it was asked to stop before it served");
-            return Ok(None);
-        }
-    };
-    fail::fail_point!("take_over.opened");
-    let committing = std::thread::Builder::new().name("commit".into());
-    let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let (telemetry, exporter) = settings::telemetry(config);
-    let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
-    let watched = telemetry.clone();
-    let smtp = checked.smtp.clone();
-    let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(config, guard.clone()) };
-    let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
-
-    let mut dice = Dice::from_system();
-    let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
-    let dialect = config.deliver.default_dialect.as_deref();
-    let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
-    let first_key = first_key.map_err(ServeError::FirstKey)?;
-    if let Some(wanted) = config.deliver.wanted_dialects() {
-        let mut mounted = store.registry().dialects_in_use();
-        mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
-        shelf.mount_only(mounted);
-    }
-    let outbound = Box::new(deliver.handle());
-    let people = checked.people.clone();
-    let serving = api::Settings { people, ..settings::of_api(config, guard.clone(), telemetry.clone()) };
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
-    let api = web::Data::new(api);
-
-    let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
-    let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
-    let listener = post.listener.try_clone()?;
-    let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
-    let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
-        true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
-        false => None,
-    };
-    // From here on nothing fails any more. Who reads what follows may take over.
-    let control = post.open_to_others(config);
-    supervisor::ready(&format!("serving on {address}"));
-    if post.is_resumed {
-        tracing::warn!("events are taken again");
-    } else {
-        let dialects = shelf.now();
-        let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-        let takes = |key: &str| api::is_known_key(&store, key);
-        greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served, takes);
-    }
-
-    let mut now = config.clone();
-    let (store_now, certificate) = (store.clone(), certificate.as_deref());
-    let (api_now, config_now) = (api.clone(), &mut now);
-    let live = Live {
-        config: config_now,
-        guard,
-        api: api_now,
-        shelf: &shelf,
-        deliver: &deliver,
-        store: store_now,
-        certificate,
-    };
-    let handle = deliver.handle();
-    let stuck = || store.pulse().stuck().or_else(|| handle.stuck());
-    let heir = tokio::select! {
-        biased;
-        _ = asked.wait_for(|asked| *asked > 0) => None,
-        heir = post.heir(config, control.as_ref(), &store) => Some(heir),
-        () = live.reload_when_asked(hangups) => None,
-        () = supervisor::keep_awake(stuck) => None,
-    };
-    // What was read again stays, if this process goes on after all.
-    *config = now;
-    // Whoever looks for a server here finds the next one.
-    drop(control);
-    tracing::info!("stopping");
-    if heir.is_some() {
-        fail::fail_point!("take_over.given");
-    }
-    match &heir {
-        None => supervisor::stopping(),
-        // It may come to nothing.
-        Some(_) => supervisor::status("another process takes over"),
-    }
-    let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
-    // The first signal stops, and the next one hastens; while another process takes over the first does.
-    let next_signal = u32::from(heir.is_none()) + 1;
-    let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
-    // Nothing of it lasts for longer than it may.
-    supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None).await;
-    store.close();
-    let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
-    supervisor::patient_with(closed, || store.pulse().stuck()).await?;
-    if let Some(heir) = &heir {
-        tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
-        // An error means that it has gone, which shows as it is waited for.
-        let _ = heir.released();
-    }
-    telemetry.traces.close();
-    if let Some(exporting) = exporting {
-        // A collector that is away keeps nobody.
-        let _ = actix_rt::time::timeout(LAST_SPANS, exporting).await;
-    }
-    tracing::info!("stopped");
-    Ok(heir)
-}
-
-/// Gives attempts that are out a moment, while events are still taken: so nobody waits for a slow endpoint. Then accepts nothing
-/// more, and answers what was asked. Attempts that take longer are let go of, and so is everything once it is `hastened`.
-async fn stop_serving(
-    config: &config::ServerConfig,
-    (listening, door): (api::Listening, Door),
-    deliver: deliver::Deliver,
-    api: &api::Api,
-    hastened: impl Future<Output = bool>,
-) {
-    let let_go = deliver.let_go();
-    let for_attempts = Duration::from_secs(config.shutdown_attempt_seconds.min(config.shutdown_seconds));
-    api.connections().announce_stop();
-    deliver.rest();
-    let stopping = async {
-        deliver.at_rest().await;
-        deliver.answer_polls();
-        listening.stop(door).await;
-        deliver.stop(Duration::ZERO).await;
-    };
-    // After it the API may still answer: who waits for a test, or for another request to somebody's endpoint, is answered then.
-    let letting_go = async {
-        actix_rt::time::sleep(for_attempts).await;
-        let_go.now();
-        std::future::pending().await
-    };
-    let hastening = async {
-        if hastened.await {
-            tracing::warn!("stopping at once");
-            let_go.now();
-            api.connections().hasten();
-        }
-        std::future::pending().await
-    };
-    tokio::select! {
-        () = stopping => {}
-        () = letting_go => {}
-        () = hastening => {}
-    }
-}
-
-/// Hands spans over to the operator's own collector until the traces are closed. It is dialled wherever it is: no guard stands
-/// between, and no proxy.
-fn export(config: &Config, exporter: Exporter) -> Result<JoinHandle<()>, ServeError> {
-    let (requests, traces) = (Rc::new(requests(config)?), Rc::new(config.traces.clone()));
-    let post = move |spans| {
-        let (requests, probe) = (requests.clone(), settings::of_spans(&traces, spans));
-        async move {
-            let Some(probe) = probe else { return Err(Untaken { why: "its URL is none".into(), again: false }) };
-            match requests.probe(probe).await.outcome {
-                Outcome::Status(200..=299) => Ok(()),
-                outcome => {
-                    let again = outcome.status().is_none_or(|status| matches!(status, 429 | 502 | 503 | 504));
-                    Err(Untaken { why: outcome.to_string(), again })
-                }
-            }
-        }
-    };
-    Ok(actix_rt::spawn(exporter.run(post)))
 }
 
 /// Memory holds secrets and payloads, so no core of it is ever written; and a connection costs two descriptors, so as many
@@ -533,20 +302,4 @@ impl api::Outbound for deliver::Handle {
     fn show_metrics(&self, page: &mut telemetry::Page) {
         Self::show_metrics(self, page);
     }
-}
-
-/// Listens for SIGTERM and SIGINT from now on. Gives how often they have come.
-fn asked_to_stop() -> std::io::Result<watch::Receiver<u32>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (ask, asked) = watch::channel(0_u32);
-    actix_rt::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            ask.send_modify(|asked| *asked = asked.saturating_add(1));
-        }
-    });
-    Ok(asked)
 }

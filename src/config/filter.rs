@@ -27,6 +27,7 @@ const ROOMS: &[&str] = &[
     "preflight",
     "profile",
     "pulse",
+    "serving",
     "settings",
     "store",
     "supervisor",
