@@ -16,10 +16,13 @@ use crate::checked::Checked;
 use crate::clock::{Clock, Dice};
 use crate::config::{self, Config, threads};
 use crate::domain::delivery::Outcome;
-use crate::handover::Heir;
+use crate::domain::guard::Guard;
+use crate::handover::{Control, Heir};
 use crate::live::Live;
 use crate::post::Post;
 use crate::pulse::{apart, or_end};
+use crate::store::{Committer, Store};
+use crate::telemetry::Telemetry;
 use crate::telemetry::traces::{Exporter, Untaken};
 use crate::{ServeError, dashboard, deliver, greeting, requests, settings, supervisor};
 
@@ -28,7 +31,8 @@ const LAST_SPANS: Duration = Duration::from_secs(2);
 /// The dialect of the accounts that exist from the start, where none is configured.
 const DEFAULT_DIALECT: &str = "standard";
 
-/// Serves by signals, on the socket that was given or another, within an actix system. If another process takes over and does not get far, this one goes on.
+/// Serves by signals, on the socket that was given or another, within an actix system. If another process takes over and does not
+/// get far, this one goes on.
 pub async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, String>) -> Result<(), ServeError> {
     let given = given.map_err(ServeError::Given)?;
     // From here on SIGHUP does not end the process: while the store is opened or handed over, it waits until it can be heard.
@@ -70,122 +74,180 @@ pub async fn run_at(
     config: &mut Config,
     checked: &Checked,
     post: &mut Post,
-    (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
+    (asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Option<Heir>, ServeError> {
-    let address = post.listener.local_addr()?;
-    let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
-    let guard = Arc::new(settings::guard(config, address));
-    supervisor::status("opening the store");
-    let (store, committer) = tokio::select! {
-        opened = supervisor::patient_with(post.open(config, &clock), || None) => opened?,
-        _ = asked.wait_for(|asked| *asked > 0) => {
-            // What it was at may take long, and is made again after whatever moment a process ends at.
-            tracing::warn!("stopped while the store was opened; the next start opens it");
-            post.give_up("it was asked to stop before it served");
-            return Ok(None);
-        }
-    };
-    fail::fail_point!("take_over.opened");
-    let committing = std::thread::Builder::new().name("commit".into());
-    let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
-    let (telemetry, exporter) = settings::telemetry(config);
-    let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
-    let watched = telemetry.clone();
-    let smtp = checked.smtp.clone();
-    let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(config, guard.clone()) };
-    let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
-
-    let mut dice = Dice::from_system();
-    let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
-    let dialect = config.deliver.default_dialect.as_deref();
-    let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
-    let first_key = first_key.map_err(ServeError::FirstKey)?;
-    if let Some(wanted) = config.deliver.wanted_dialects() {
-        let mut mounted = store.registry().dialects_in_use();
-        mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
-        shelf.mount_only(mounted);
-    }
-    let outbound = Box::new(deliver.handle());
-    let people = checked.people.clone();
-    let serving = api::Settings { people, ..settings::of_api(config, guard.clone(), telemetry.clone()) };
-    let api = api::Api::new(store.clone(), shelf.clone(), clock, dice, serving, outbound);
-    let api = web::Data::new(api);
-
-    let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
-    let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
-    let listener = post.listener.try_clone()?;
-    let listening = api::listen(api.clone(), pages, listener, certificate.clone(), workers, patience)?;
-    let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
-        true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
-        false => None,
-    };
-    // From here on nothing fails any more. Who reads what follows may take over.
-    let control = post.open_to_others(config);
-    supervisor::ready(&format!("serving on {address}"));
-    if post.is_resumed {
-        tracing::warn!("events are taken again");
-    } else {
-        let dialects = shelf.now();
-        let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
-        let takes = |key: &str| api::is_known_key(&store, key);
-        greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served, takes);
-    }
-
-    let mut now = config.clone();
-    let (store_now, certificate) = (store.clone(), certificate.as_deref());
-    let (api_now, config_now) = (api.clone(), &mut now);
-    let live = Live {
-        config: config_now,
-        guard,
-        api: api_now,
-        shelf: &shelf,
-        deliver: &deliver,
-        store: store_now,
-        certificate,
-    };
-    let handle = deliver.handle();
-    let stuck = || store.pulse().stuck().or_else(|| handle.stuck());
-    let heir = tokio::select! {
-        biased;
-        _ = asked.wait_for(|asked| *asked > 0) => None,
-        heir = post.heir(config, control.as_ref(), &store) => Some(heir),
-        () = live.reload_when_asked(hangups) => None,
-        () = supervisor::keep_awake(stuck) => None,
-    };
-    // What was read again stays, if this process goes on after all.
-    *config = now;
-    // Whoever looks for a server here finds the next one.
-    drop(control);
-    tracing::info!("stopping");
-    if heir.is_some() {
-        fail::fail_point!("take_over.given");
-    }
-    match &heir {
-        None => supervisor::stopping(),
-        // It may come to nothing.
-        Some(_) => supervisor::status("another process takes over"),
-    }
-    let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
-    // The first signal stops, and the next one hastens; while another process takes over the first does.
-    let next_signal = u32::from(heir.is_none()) + 1;
-    let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
-    // Nothing of it lasts for longer than it may.
-    supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None).await;
-    store.close();
-    let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
-    supervisor::patient_with(closed, || store.pulse().stuck()).await?;
-    if let Some(heir) = &heir {
-        tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
-        // An error means that it has gone, which shows as it is waited for.
-        let _ = heir.released();
-    }
-    telemetry.traces.close();
-    if let Some(exporting) = exporting {
-        // A collector that is away keeps nobody.
-        let _ = actix_rt::time::timeout(LAST_SPANS, exporting).await;
-    }
-    tracing::info!("stopped");
+    let Some(opened) = open(&clock, config, post, asked.clone()).await? else { return Ok(None) };
+    let mut serving = Serving::start(clock, config, checked, post, opened).await?;
+    let heir = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
+    serving.stop(config, post, heir.as_ref(), asked).await?;
     Ok(heir)
+}
+
+/// Opens the store, unless it is asked to stop before.
+async fn open(
+    clock: &Clock,
+    config: &Config,
+    post: &mut Post,
+    mut asked: watch::Receiver<u32>,
+) -> Result<Option<(Store, Committer)>, ServeError> {
+    supervisor::status("opening the store");
+    tokio::select! {
+        opened = supervisor::patient_with(post.open(config, clock), || None) => return opened.map(Some),
+        _ = asked.wait_for(|asked| *asked > 0) => {}
+    }
+    // What it was at may take long, and is made again after whatever moment a process ends at.
+    tracing::warn!("stopped while the store was opened; the next start opens it");
+    post.give_up("it was asked to stop before it served");
+    Ok(None)
+}
+
+/// A server that takes events.
+struct Serving {
+    guard: Arc<Guard>,
+    store: Store,
+    committing: std::thread::JoinHandle<()>,
+    telemetry: Telemetry,
+    exporting: Option<JoinHandle<()>>,
+    deliver: deliver::Deliver,
+    api: web::Data<api::Api>,
+    listening: api::Listening,
+    control: Option<Control>,
+}
+
+impl Serving {
+    /// Starts all threads over the store that was opened, listens, and says so.
+    async fn start(
+        clock: Clock,
+        config: &Config,
+        checked: &Checked,
+        post: &mut Post,
+        (store, committer): (Store, Committer),
+    ) -> Result<Self, ServeError> {
+        let address = post.listener.local_addr()?;
+        let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
+        let guard = Arc::new(settings::guard(config, address));
+        fail::fail_point!("take_over.opened");
+        let committing = std::thread::Builder::new().name("commit".into());
+        let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
+        let (telemetry, exporter) = settings::telemetry(config);
+        let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
+        let watched = telemetry.clone();
+        let smtp = checked.smtp.clone();
+        let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(config, guard.clone()) };
+        let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
+
+        let mut dice = Dice::from_system();
+        let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
+        let dialect = config.deliver.default_dialect.as_deref();
+        let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
+        let first_key = first_key.map_err(ServeError::FirstKey)?;
+        if let Some(wanted) = config.deliver.wanted_dialects() {
+            let mut mounted = store.registry().dialects_in_use();
+            mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
+            shelf.mount_only(mounted);
+        }
+        let outbound = Box::new(deliver.handle());
+        let people = checked.people.clone();
+        let answering = api::Settings { people, ..settings::of_api(config, guard.clone(), telemetry.clone()) };
+        let api = web::Data::new(api::Api::new(store.clone(), shelf.clone(), clock, dice, answering, outbound));
+
+        let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
+        let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
+        let listener = post.listener.try_clone()?;
+        let listening = api::listen(api.clone(), pages, listener, certificate, workers, patience)?;
+        let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
+            true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
+            false => None,
+        };
+        // From here on nothing fails any more. Who reads what follows may take over.
+        let control = post.open_to_others(config);
+        supervisor::ready(&format!("serving on {address}"));
+        if post.is_resumed {
+            tracing::warn!("events are taken again");
+        } else {
+            let dialects = shelf.now();
+            let served: Vec<&str> = dialects.mounted().map(|dialect| dialect.name.as_str()).collect();
+            let takes = |key: &str| api::is_known_key(&store, key);
+            greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served, takes);
+        }
+        Ok(Self { guard, store, committing, telemetry, exporting, deliver, api, listening, control })
+    }
+
+    /// Serves until it is asked to stop, or somebody takes over, who is given back. What is read again meanwhile stays in `config`,
+    /// if this process goes on after all.
+    async fn until_asked(
+        &mut self,
+        config: &mut Config,
+        checked: &Checked,
+        post: &Post,
+        (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
+    ) -> Option<Heir> {
+        let mut now = config.clone();
+        let live = Live {
+            config: &mut now,
+            guard: self.guard.clone(),
+            api: self.api.clone(),
+            shelf: &checked.shelf,
+            deliver: &self.deliver,
+            store: self.store.clone(),
+            certificate: checked.certificate.as_deref(),
+        };
+        let handle = self.deliver.handle();
+        let stuck = || self.store.pulse().stuck().or_else(|| handle.stuck());
+        let heir = tokio::select! {
+            biased;
+            _ = asked.wait_for(|asked| *asked > 0) => None,
+            heir = post.heir(config, self.control.as_ref(), &self.store) => Some(heir),
+            () = live.reload_when_asked(hangups) => None,
+            () = supervisor::keep_awake(stuck) => None,
+        };
+        *config = now;
+        // Whoever looks for a server here finds the next one.
+        self.control = None;
+        heir
+    }
+
+    /// Stops in order, and leaves the socket to whoever goes on with it.
+    async fn stop(
+        self,
+        config: &Config,
+        post: &Post,
+        heir: Option<&Heir>,
+        mut asked: watch::Receiver<u32>,
+    ) -> Result<(), ServeError> {
+        tracing::info!("stopping");
+        if heir.is_some() {
+            fail::fail_point!("take_over.given");
+        }
+        match heir {
+            None => supervisor::stopping(),
+            // It may come to nothing.
+            Some(_) => supervisor::status("another process takes over"),
+        }
+        let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
+        // The first signal stops, and the next one hastens; while another process takes over the first does.
+        let next_signal = u32::from(heir.is_none()) + 1;
+        let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
+        let Self { store, committing, deliver, listening, api, .. } = self;
+        // Nothing of it lasts for longer than it may.
+        supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None)
+            .await;
+        store.close();
+        let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
+        supervisor::patient_with(closed, || store.pulse().stuck()).await?;
+        if let Some(heir) = heir {
+            tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
+            // An error means that it has gone, which shows as it is waited for.
+            let _ = heir.released();
+        }
+        self.telemetry.traces.close();
+        if let Some(exporting) = self.exporting {
+            // A collector that is away keeps nobody.
+            let _ = actix_rt::time::timeout(LAST_SPANS, exporting).await;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
 }
 
 /// Gives attempts that are out a moment, while events are still taken: so nobody waits for a slow endpoint. Then accepts nothing

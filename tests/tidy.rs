@@ -46,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "post",
             "pulse",
             "settings",
+            "store",
             "supervisor",
             "telemetry",
         ],
