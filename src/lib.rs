@@ -21,6 +21,7 @@
 //! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post` and `serving`, `supervisor` to `serving` and `live`.
 //! Only this file and `checked`, `serving`, `post`, `settings`, `greeting`, `live`, `doctor` see the whole [`Config`].
 
+mod about;
 pub mod api;
 mod checked;
 pub mod cli;
@@ -39,7 +40,6 @@ mod handover;
 mod live;
 mod log;
 mod post;
-mod preflight;
 mod profile;
 pub mod pulse;
 mod serving;
@@ -76,7 +76,6 @@ use domain::webhook::Webhook;
 use domain::workload::Workload;
 use futures_util::future::BoxFuture;
 use handover::TakeOverError;
-pub use live::check;
 use post::Post;
 use pulse::{Stuck, or_end_task};
 
@@ -131,6 +130,9 @@ pub enum ServeError {
     /// A log filter is not one.
     #[error("log.level: {0}")]
     Log(String),
+    /// What a configuration names cannot be used; each is told.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<Self>),
     /// The system failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -1,4 +1,4 @@
-//! What a running server takes of a changed configuration, and whether one would be taken at all. What stays true: a configuration
+//! What a running server takes of a changed configuration. What stays true: a configuration
 //! that is wrong changes nothing, what changed is said, and what waits for a restart is named.
 
 use std::sync::Arc;
@@ -6,27 +6,11 @@ use std::sync::Arc;
 use actix_web::web;
 use tokio::signal::unix::Signal;
 
-use crate::checked::dialects;
 use crate::config::{Config, ConfigError, is_live, load};
 use crate::dialect::Shelf;
 use crate::domain::audit::Actor;
 use crate::domain::guard::Guard;
-use crate::{ServeError, api, deliver, log, settings, store, supervisor};
-
-/// What is wrong with the files that a configuration names, in sentences. Nothing is changed.
-pub fn check(config: &Config) -> Vec<String> {
-    let keys = settings::of_store(config);
-    let of_keys = |why| store::OpenError::MasterKeys(keys.master_keys.to_string(), why).into();
-    let all = [
-        dialects(config).map(drop),
-        settings::certificate(config).map(drop).map_err(ServeError::from),
-        settings::trust(config.deliver.roots).map(drop).map_err(ServeError::Roots),
-        settings::smtp(config).map(drop).map_err(ServeError::Smtp),
-        settings::people(config).map(drop).map_err(ServeError::Pages),
-        store::vet_master_keys(&keys).map_err(of_keys),
-    ];
-    all.into_iter().filter_map(|one: Result<(), ServeError>| one.err()).map(|error| error.to_string()).collect()
-}
+use crate::{api, deliver, log, settings, store, supervisor};
 
 /// A running server, as far as it can be changed.
 pub struct Live<'a> {

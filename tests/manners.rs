@@ -125,6 +125,27 @@ fn each_start_that_fails_names_the_place_and_the_remedy() {
 }
 
 #[test]
+fn whoever_asks_what_is_wrong_with_a_configuration_hears_all_of_it_at_once() {
+    let dir = folder();
+    let dialects = dir.path().join("dialects");
+    fs::create_dir(&dialects).expect("made");
+    fs::write(dialects.join("own.toml"), "nonsense").expect("written");
+    let env = [
+        ("HOOKWHEEL__DELIVER__DIALECTS", text(&dialects)),
+        ("HOOKWHEEL__SERVER__TLS_CERTIFICATE", "/nowhere.pem"),
+        ("HOOKWHEEL__SERVER__TLS_KEY", "/nowhere.key"),
+    ];
+    for arguments in [&["serve"][..], &["serve", "--check"], &["config", "check"]] {
+        let ended = Server::run(dir.path(), arguments, &env).end();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {}", ended.output);
+        for part in ["own.toml", "nowhere.pem"] {
+            assert!(ended.output.contains(part), "{arguments:?}: no {part} in\n{}", ended.output);
+        }
+    }
+    assert!(!Server::data(dir.path()).exists(), "nothing is made");
+}
+
+#[test]
 fn a_lost_key_is_named_with_where_it_belongs() {
     let dir = folder();
     let server = Server::start(dir.path(), &[]);

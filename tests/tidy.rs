@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What the front page has set apart.
     ("log", &["config"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
-    ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings"]),
+    ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
     ("post", &["clock", "config", "handover", "pulse", "settings", "store"]),
     ("supervisor", &["pulse"]),
     (
@@ -53,27 +53,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("profile", &[]),
     ("handover", &["clock", "pulse"]),
-    ("preflight", &["checked", "clock", "config", "settings", "store"]),
-    ("doctor", &["checked", "clock", "config", "domain", "preflight", "settings", "store"]),
+    ("about", &["store"]),
+    ("doctor", &["checked", "clock", "config", "domain", "settings", "store"]),
     ("greeting", &["config", "domain", "log", "profile", "settings", "store"]),
-    ("live", &["api", "checked", "config", "deliver", "dialect", "domain", "log", "settings", "store", "supervisor"]),
+    ("live", &["api", "config", "deliver", "dialect", "domain", "log", "settings", "store", "supervisor"]),
     ("client", &["clock"]),
     // `cli` starts the server through the front page: `crate::run` and what it takes.
     (
         "cli",
         &[
-            "domain",
-            "clock",
-            "dialect",
-            "docs",
-            "exchange",
-            "trial",
-            "client",
-            "config",
-            "doctor",
-            "preflight",
-            "profile",
-            "run",
+            "about", "checked", "domain", "clock", "dialect", "docs", "exchange", "trial", "client", "config",
+            "doctor", "profile", "run",
         ],
     ),
 ];

@@ -80,7 +80,7 @@ pub fn run<E: Into<CliError>>(
 }
 
 fn check(config: &Config) -> Result<(), CliError> {
-    let mistakes = crate::check(config);
+    let mistakes = crate::checked::mistakes(config);
     if !mistakes.is_empty() {
         return Err(CliError::Failed(mistakes.join("\n")));
     }

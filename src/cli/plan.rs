@@ -1,13 +1,13 @@
 //! `hookwheel serve --check`: what a start would find and do, without doing it.
 
 use super::error::CliError;
+use crate::checked::{self, Plan};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::preflight::{self, Plan};
 
 /// Says what a start would do; fails where it would.
 pub fn run(config: &Config) -> Result<(), CliError> {
-    let plan = preflight::plan(&Clock::real(), config).map_err(|error| CliError::Failed(error.to_string()))?;
+    let plan = checked::plan(&Clock::real(), config).map_err(|error| CliError::Failed(error.to_string()))?;
     let place = config.store.path.display();
     println!("configuration  right");
     println!("dialects       {} can be read", plan.dialects);

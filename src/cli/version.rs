@@ -15,7 +15,7 @@ pub struct VersionArgs {
 
 /// Prints it.
 pub fn run(args: &VersionArgs) -> Result<(), CliError> {
-    let about = crate::preflight::about();
+    let about = crate::about::about();
     if args.json {
         return print(&format!("{:#}\n", serde_json::json!(about)));
     }

@@ -5,6 +5,7 @@
 pub const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// Whose lines there are behind `hookwheel::`. A test holds it equal to the rooms of the crate.
 const ROOMS: &[&str] = &[
+    "about",
     "access",
     "api",
     "checked",
@@ -24,7 +25,6 @@ const ROOMS: &[&str] = &[
     "live",
     "log",
     "post",
-    "preflight",
     "profile",
     "pulse",
     "serving",
