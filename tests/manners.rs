@@ -244,6 +244,14 @@ fn a_configuration_is_begun_checked_and_shown() {
 }
 
 #[test]
+fn a_configuration_that_leads_nowhere_is_not_taken_for_none() {
+    let dir = folder();
+    std::os::unix::fs::symlink("nowhere.toml", dir.path().join("config.toml")).expect("a link");
+    let (code, output) = config(dir.path(), &["check"], &[]);
+    assert!(code == Some(1) && output.contains("cannot read the configuration file config.toml"), "{output}");
+}
+
+#[test]
 fn a_key_is_explained_and_a_mistyped_one_is_led_to_it() {
     let dir = folder();
     let (code, output) = config(dir.path(), &["explain", "retention.bytes_max"], &[]);

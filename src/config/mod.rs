@@ -39,7 +39,8 @@ pub const DEFAULT_FILE: &str = "config.toml";
 /// The file cannot be read, or a key is unknown or its value is not what the knob takes.
 pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
     let default = Path::new(DEFAULT_FILE);
-    match path.or_else(|| default.exists().then_some(default)) {
+    // A link that leads nowhere is there: whoever made it meant what it led to.
+    match path.or_else(|| default.symlink_metadata().is_ok().then_some(default)) {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Unreadable { path: path.display().to_string(), source })?;

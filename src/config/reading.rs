@@ -2,6 +2,7 @@
 //! where it is, the key as it is spelt there, and what would be right.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::Path;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
@@ -18,8 +19,8 @@ const NEAR_PREFIX: &str = "HOOKWHEEL_";
 const NEAR: usize = 2;
 
 pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>>) -> Result<Config, ConfigError> {
-    let env = env.unwrap_or_else(environment);
-    let mut mistakes = misnamed(&env);
+    let (env, mut mistakes) = env.map_or_else(|| environment(std::env::vars_os()), |env| (env, Vec::new()));
+    mistakes.extend(misnamed(&env));
     let file_source = File::from_str(file.map_or("", |(_, text)| text), FileFormat::Toml);
     // An empty variable is an unset one, as compose files write it.
     let env_source = Environment::with_prefix("HOOKWHEEL").prefix_separator("__").separator("__").ignore_empty(true);
@@ -49,28 +50,39 @@ pub fn from_sources(file: Option<(&Path, &str)>, env: Option<Map<String, String>
     Ok(config)
 }
 
-/// Relative paths of a file count from where it lies.
+/// Relative paths of a file count from where it lies, those of the environment from the working directory.
 fn put_beside(config: &mut Config, folder: &Path) {
-    config.deliver.dialects = folder.join(&config.deliver.dialects);
     let beside = [
-        &mut config.store.master_key_file,
-        &mut config.server.tls_certificate,
-        &mut config.server.tls_key,
-        &mut config.smtp.ca_file,
-        &mut config.smtp.password_file,
-        &mut config.portal.logo,
-        &mut config.oidc.client_secret_file,
+        ("deliver.dialects", Some(&mut config.deliver.dialects)),
+        ("store.master_key_file", config.store.master_key_file.as_mut()),
+        ("server.tls_certificate", config.server.tls_certificate.as_mut()),
+        ("server.tls_key", config.server.tls_key.as_mut()),
+        ("smtp.ca_file", config.smtp.ca_file.as_mut()),
+        ("smtp.password_file", config.smtp.password_file.as_mut()),
+        ("portal.logo", config.portal.logo.as_mut()),
+        ("oidc.client_secret_file", config.oidc.client_secret_file.as_mut()),
     ];
-    for path in beside.into_iter().flatten() {
-        *path = folder.join(&*path);
+    for (knob, path) in beside {
+        if let Some(path) = path.filter(|_| config.set_in.get(knob) != Some(&variable(knob))) {
+            *path = folder.join(&*path);
+        }
     }
 }
 
-/// The process's own; what is no text is nothing of ours.
-fn environment() -> Map<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+/// Of the process's own variables those that are text, and what is wrong with ours that are not: the rest is nobody's here.
+pub fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> (Map<String, String>, Vec<ConfigError>) {
+    let (mut texts, mut mistakes) = (Map::new(), Vec::new());
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(texts.insert(name, value)),
+            (Ok(key), Err(_)) if key.to_uppercase().starts_with(ENVIRONMENT_PREFIX) => {
+                let (takes, found) = ("text in UTF-8".into(), "none".into());
+                mistakes.push(ConfigError::Unfit { origin: "the environment".into(), key, takes, found });
+            }
+            _ => {}
+        }
+    }
+    (texts, mistakes)
 }
 
 /// Variables that are nearly ours, and would be ignored.
@@ -181,12 +193,20 @@ fn kind(value: &ValueKind) -> &'static str {
 
 fn found(value: &ValueKind) -> String {
     match value {
-        ValueKind::String(text) => format!("\"{text}\""),
+        ValueKind::String(text) => format!("\"{}\"", without_password(text)),
         ValueKind::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| found(&item.kind)).collect();
             format!("[{}]", items.join(", "))
         }
         ValueKind::Table(_) => "a table".into(),
         other => other.to_string(),
+    }
+}
+
+/// An address without who logs in there. No knob that is shown takes a password, so a text that holds one is a mistake, and is told.
+fn without_password(text: &str) -> String {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, host)) => format!("{scheme}://…@{host}"),
+        None => text.to_owned(),
     }
 }

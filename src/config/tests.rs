@@ -1,6 +1,8 @@
 //! Files and environments that are taken, and those that are not.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use config::Map;
@@ -69,6 +71,31 @@ fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(config.store, StoreConfig::default());
     assert_eq!(config.deliver.dialects, Path::new("/etc/hookwheel/dialects"));
     assert_eq!(from_sources(None, Some(Map::new())).expect("fits"), Config::default());
+}
+
+#[test]
+fn a_relative_path_counts_from_the_file_that_holds_it_and_one_of_the_environment_from_the_working_directory() {
+    let file = "[server]\ntls_certificate = 'chain.pem'\n[deliver]\ndialects = 'file'";
+    let env = [("HOOKWHEEL__SERVER__TLS_KEY", "key.pem"), ("HOOKWHEEL__DELIVER__DIALECTS", "env")];
+    let config = read(file, &env).expect("fits");
+    assert_eq!(config.server.tls_certificate.as_deref(), Some(Path::new("/etc/hookwheel/chain.pem")));
+    assert_eq!(config.server.tls_key.as_deref(), Some(Path::new("key.pem")));
+    assert_eq!(config.deliver.dialects, Path::new("env"));
+}
+
+#[test]
+fn a_variable_of_ours_that_is_no_text_is_a_mistake() {
+    let garbled = || OsString::from_vec(b"/srv/\xff".to_vec());
+    let variables = [
+        ("HOOKWHEEL__STORE__PATH".into(), garbled()),
+        ("HOOKWHEEL__LOG__LEVEL".into(), "info".into()),
+        ("PATH".into(), garbled()),
+        (garbled(), "x".into()),
+    ];
+    let (texts, mistakes) = super::reading::environment(variables.into_iter());
+    assert_eq!(texts.into_iter().collect::<Vec<_>>(), [("HOOKWHEEL__LOG__LEVEL".to_owned(), "info".to_owned())]);
+    let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(mistakes, ["the environment: `HOOKWHEEL__STORE__PATH` must be text in UTF-8, but is none"]);
 }
 
 #[test]
@@ -272,6 +299,8 @@ fn no_mistake_shows_a_secret() {
         "store = 'hunter2-hunter2-hunter2'",
         "[deliver]\nproxy = http://u:hunter2-hunter2-hunter2@proxy:1",
         "[traces]\nheaders = 'hunter2-hunter2-hunter2'",
+        "[traces]\nendpoint = 'https://u:hunter2-hunter2-hunter2@collector:4318'",
+        "[portal]\norigins = ['https://u:hunter2-hunter2-hunter2@a.example']",
         "[traces]\nheaders = ['Authorization=hunter2-hunter2-hunter2']",
         "[deliver]\nproxy = 'http://u:hunter2-hunter2-hunter2@proxy:1/x'",
         "[deliver]\nproxy = ['http://u:hunter2-hunter2-hunter2@proxy:1']",
