@@ -73,8 +73,11 @@ impl Control {
                 return Err(error);
             }
         };
-        let (listener, tell) = (listener.try_clone()?, tell.clone());
-        apart("take-over", move || give(stream, &listener, &tell, stop_seconds)).await?
+        let tell = tell.clone();
+        let wire = apart("take-over", move || hear_out(stream, &tell)).await??;
+        // Nothing comes in between: whoever waits for an heir has it once the socket is given, and gives none if it waits no more.
+        wire.give(&format!("socket {stop_seconds}"), listener)?;
+        Ok(Heir(wire))
     }
 }
 
@@ -109,8 +112,8 @@ impl Heir {
     }
 }
 
-/// Talks to whoever wants to take over, until it has the socket.
-fn give(stream: UnixStream, listener: &TcpListener, tell: &Tell, stop_seconds: u64) -> io::Result<Heir> {
+/// Talks to whoever wants to take over, until it asks for the socket.
+fn hear_out(stream: UnixStream, tell: &Tell) -> io::Result<Wire> {
     let wire = Wire::over(stream)?;
     let refuse = |why: String| {
         // It may have gone.
@@ -127,6 +130,5 @@ fn give(stream: UnixStream, listener: &TcpListener, tell: &Tell, stop_seconds: u
     if wire.hear(CHECKS_WAIT)?.line != "give" {
         return refuse("it did not say that it wants the socket".into());
     }
-    wire.give(&format!("socket {stop_seconds}"), listener)?;
-    Ok(Heir(wire))
+    Ok(wire)
 }

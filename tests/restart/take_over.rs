@@ -7,9 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use crate::notify::Supervisor;
-use crate::publish;
-use crate::support::{DEADLINE, Server};
+use crate::support::{Answer, DEADLINE, Receiver, Server};
+use crate::{publish, until_ready_says, webhook};
 
 const HELLO: &str = "hookwheel take-over 1";
 
@@ -178,6 +180,26 @@ fn who_is_stopped_while_another_opens_the_store_leaves_it_to_that_one() {
     // Then it is gone, and the store is free.
     assert_eq!(fake.hears(), "");
     assert!(Server::start(dir.path(), &[]).terminate().success());
+}
+
+#[test]
+fn who_asks_for_the_socket_of_a_server_that_was_asked_to_stop_meanwhile_does_not_get_it() {
+    let dir = directory();
+    let hanging = Receiver::start(|_, _| Answer::Hang);
+    let hour = ["HOOKWHEEL__SERVER__SHUTDOWN_SECONDS", "HOOKWHEEL__SERVER__SHUTDOWN_ATTEMPT_SECONDS"];
+    let server = Server::start(dir.path(), &hour.map(|name| (name, "3600")));
+    let mut client = server.client();
+    webhook(&mut client, &hanging, "/", "slow");
+    publish(&mut client, "slow", "e");
+    hanging.next();
+    let mut fake = Fake::connect(dir.path());
+    assert!(fake.says(HELLO).starts_with("server "));
+    server.process.signal(Signal::TERM);
+    until_ready_says(&mut client, 503);
+    // It would listen on a socket that is shut down, over a store that is not its own.
+    assert_eq!(fake.says("give"), "");
+    let ended = server.process.terminate();
+    assert!(ended.status.success(), "{}", ended.output);
 }
 
 #[test]
