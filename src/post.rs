@@ -108,7 +108,7 @@ impl Post {
         loop {
             let (settings, clock) = (settings::of_store(config), clock.clone());
             let open = move || {
-                fail::fail_point!("take_over.opens");
+                fail::fail_point!("post.open");
                 store::open(settings, clock, Dice::from_system())
             };
             match apart("open", || or_end("open", open)).await? {

@@ -130,14 +130,14 @@ fn a_supervisor_is_asked_for_time_while_the_store_is_opened_for_the_first_time_o
     let env = [
         ("NOTIFY_SOCKET", supervisor.address.as_str()),
         ("WATCHDOG_USEC", "200000"),
-        ("FAILPOINTS", "take_over.opens=sleep(1000)"),
+        ("FAILPOINTS", "post.open=sleep(1000)"),
     ];
     let mut server = Server::start(dir.path(), &env);
     for _ in 0..3 {
         asks_for_time(&supervisor);
     }
     supervisor.hears("READY=1");
-    let fails = Server::start_taking_over(dir.path(), &[("FAILPOINTS", "take_over.opens=panic")]).end();
+    let fails = Server::start_taking_over(dir.path(), &[("FAILPOINTS", "post.open=panic")]).end();
     assert_eq!(fails.status.code(), Some(70), "{}", fails.output);
     // As it was told that this server was ready, its watchdog waits for it while it opens its store again.
     supervisor.hears("STATUS=opening the store");

@@ -154,7 +154,7 @@ fn who_is_stopped_while_it_opens_the_store_leaves_it_to_the_server_that_gave_it(
     let mut server = Server::start(dir.path(), &[]);
     publish(&mut server.client(), "order.paid", "before");
     let supervisor = Supervisor::listen(dir.path());
-    let env = [("NOTIFY_SOCKET", supervisor.address.as_str()), ("FAILPOINTS", "take_over.opens=sleep(3600000)")];
+    let env = [("NOTIFY_SOCKET", supervisor.address.as_str()), ("FAILPOINTS", "post.open=sleep(3600000)")];
     let heir = Server::start_taking_over(dir.path(), &env);
     supervisor.hears("STATUS=opening the store");
     let ended = heir.terminate();
