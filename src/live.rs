@@ -35,18 +35,20 @@ impl Live<'_> {
     pub async fn reload_when_asked(mut self, hangups: &mut Signal) {
         while hangups.recv().await.is_some() {
             supervisor::reloading();
-            match self.read_again() {
+            let status = match self.read_again() {
                 Ok(new) => {
                     self.take(new).await;
                     self.read_files_again().await;
+                    "serving; what can be read again was"
                 }
                 Err(error) => {
                     for mistake in error.each() {
                         tracing::error!(error = %mistake, "the configuration is wrong; all stays as it was");
                     }
+                    "serving; the configuration is wrong, and all stays as it was"
                 }
-            }
-            supervisor::ready("serving; what can be read again was");
+            };
+            supervisor::ready(status);
         }
         std::future::pending().await
     }

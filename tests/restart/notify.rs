@@ -63,7 +63,11 @@ fn a_supervisor_hears_of_the_start_of_reading_again_of_the_watchdog_and_of_the_s
     let reloading = supervisor.hears("RELOADING=1");
     let at = reloading.iter().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
     assert!(at.is_some_and(|at| at.parse::<u64>().is_ok()), "{reloading:?}");
-    supervisor.hears("READY=1");
+    assert!(supervisor.hears("READY=1").iter().any(|line| line == "STATUS=serving; what can be read again was"));
+    std::fs::write(dir.path().join("config.toml"), "[server]\nworkers = -1\n").expect("written");
+    process.signal(Signal::HUP);
+    let wrong = supervisor.hears("READY=1");
+    assert!(wrong.iter().any(|line| line.starts_with("STATUS=serving; the configuration is wrong")), "{wrong:?}");
     process.signal(Signal::TERM);
     supervisor.hears("STOPPING=1");
     assert!(process.end().status.success());
