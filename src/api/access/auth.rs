@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::Api;
 use crate::api::door::client;
-use crate::api::door::connections::Peer;
+use crate::api::door::peers::Peer;
 use crate::api::door::told::{self, Caller};
 use crate::api::http::problem::Problem;
 use crate::clock::Dice;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::api::door::connections::Peer;
+use crate::api::door::peers::Peer;
 use crate::domain::time::UnixMs;
 
 /// So many are answered at once: people mistype.

@@ -7,7 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Mutex;
 
-use crate::api::door::connections::Peer;
+use crate::api::door::peers::Peer;
 use crate::api::http::problem::Problem;
 use crate::domain::id::UserId;
 use crate::domain::time::{HOUR_MS, UnixMs};

@@ -7,8 +7,7 @@
 //! Each connection's [`Admitted`] goes with its stream and its requests, so it is dropped with them, however that ends. It
 //! holds a second descriptor of the socket, since the first belongs to the server's own code.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +21,7 @@ use tokio::sync::Notify;
 use crate::api::access::limits::Limits;
 use crate::api::door::connection::Connection;
 use crate::api::door::front::Front;
+use crate::api::door::peers::{Open, Peer};
 use crate::clock::Stopwatch;
 
 /// How long what is under way may go on once a stop is hastened.
@@ -32,24 +32,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const LINGER_MS: u64 = 2_000;
 /// The server's own code ends a slow first head, with a reply; it gets this much longer.
 const HEAD_GRACE_MS: u64 = 2_000;
-
-/// Whom a bound is kept for: an IPv4 address, or the half of an IPv6 address that names a subscriber (/64).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Peer(IpAddr);
-
-impl Peer {
-    /// All those together for whom there is no room.
-    pub const OTHERS: Self = Self(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED));
-}
-
-impl From<IpAddr> for Peer {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-            v4 => v4,
-        })
-    }
-}
 
 /// All connections.
 pub struct Connections {
@@ -69,14 +51,6 @@ pub struct Connections {
     changed: Notify,
     /// The server begins to stop.
     stops: Notify,
-}
-
-#[derive(Default)]
-struct Open {
-    last: u64,
-    count: usize,
-    /// Each peer's, by their numbers.
-    by_peer: HashMap<Peer, BTreeMap<u64, Arc<Connection>>>,
 }
 
 /// A connection's place among all.
@@ -130,7 +104,7 @@ impl Connections {
 
     /// Open ones, and how many were refused since the start.
     pub fn counts(&self) -> (usize, u64) {
-        (self.lock().count, self.refused.load(Ordering::Relaxed))
+        (self.lock().count(), self.refused.load(Ordering::Relaxed))
     }
 
     /// Shuts down what has been quiet for too long, again and again.
@@ -226,7 +200,7 @@ impl Connections {
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let mut open = self.lock();
         let of_peer = open.of_peer(peer);
-        let is_full = open.count >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
+        let is_full = open.count() >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
         if is_full && !open.end_quietest(peer, now) {
             drop(open);
             self.tell_refused(peer, of_peer);
@@ -242,7 +216,7 @@ impl Connections {
     fn tell_refused(&self, peer: Peer, of_peer: usize) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
         if refused.is_power_of_two() {
-            let address = peer.0;
+            let address = peer.address();
             tracing::warn!(%address, of_address = of_peer, refused, "a connection was refused: too many are open");
         }
     }
@@ -253,45 +227,6 @@ impl Connections {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().expect("no holder of the lock panics")
-    }
-}
-
-impl Open {
-    fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
-        self.by_peer.values().flat_map(BTreeMap::values)
-    }
-
-    fn of_peer(&self, peer: Peer) -> usize {
-        self.by_peer.get(&peer).map_or(0, BTreeMap::len)
-    }
-
-    fn add(&mut self, peer: Peer, connection: Arc<Connection>) -> u64 {
-        self.last += 1;
-        self.count += 1;
-        self.by_peer.entry(peer).or_default().insert(self.last, connection);
-        self.last
-    }
-
-    fn remove(&mut self, peer: Peer, number: u64) {
-        let Some(of_peer) = self.by_peer.get_mut(&peer) else { return };
-        if of_peer.remove(&number).is_some() {
-            self.count -= 1;
-        }
-        if of_peer.is_empty() {
-            self.by_peer.remove(&peer);
-        }
-    }
-
-    /// Ends the one of the peer's connections that has been quiet for longest. Says whether there was one.
-    fn end_quietest(&mut self, peer: Peer, now: u64) -> bool {
-        let of_peer = self.by_peer.get(&peer).into_iter().flatten();
-        let quiet = of_peer.filter_map(|(number, connection)| Some((connection.quiet_since()?, *number, connection)));
-        let quietest = quiet.min_by_key(|(since, number, _)| (*since, *number));
-        let ended = quietest.filter(|(.., connection)| connection.yield_if_quiet(now)).map(|(_, number, _)| number);
-        if let Some(number) = ended {
-            self.remove(peer, number);
-        }
-        ended.is_some()
     }
 }
 
@@ -377,18 +312,6 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-
-    fn peer(text: &str) -> Peer {
-        Peer::from(text.parse::<IpAddr>().expect("an address"))
-    }
-
-    #[test]
-    fn an_ipv6_subscriber_is_one_peer_and_a_mapped_address_is_what_it_maps() {
-        assert_eq!(peer("2001:db8:1:2::1"), peer("2001:db8:1:2:ffff::9"));
-        assert_ne!(peer("2001:db8:1:2::1"), peer("2001:db8:1:3::1"));
-        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
-        assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
-    }
 
     /// Connections to one listener, as both sides see them.
     struct Met(Vec<(TcpStream, Option<Admitted>)>);

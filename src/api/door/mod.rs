@@ -8,6 +8,7 @@ pub mod counting;
 pub mod front;
 pub mod gate;
 pub mod listener;
+pub mod peers;
 mod stream;
 pub mod told;
 mod workers;

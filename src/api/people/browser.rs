@@ -8,7 +8,7 @@ use actix_web::http::header;
 use crate::api::access::way::{Way, refuse_foreign};
 use crate::api::docs::site::asked_at;
 use crate::api::door::client;
-use crate::api::door::connections::Peer;
+use crate::api::door::peers::Peer;
 use crate::api::http::problem::Problem;
 
 /// A browser, as a request shows it.
