@@ -20,22 +20,28 @@ use super::trees::mark::MARK;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
 
-/// Reads the master keys; makes one where the store has its own and is new. An error is a sentence about the source.
+/// Reads the master keys; makes one where the store has its own and is new, and closes the file to others. An error is a sentence
+/// about the source.
 pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
-    if matches!(settings.master_keys, MasterKeySource::Own) && settings.memory.is_none() {
-        make_own(&settings.path)?;
+    match &settings.master_keys {
+        MasterKeySource::Own if settings.memory.is_none() => {
+            make_own(&settings.path)?;
+            close_to_others(&settings.path.join(OWN_MASTER_KEYS));
+        }
+        MasterKeySource::File(path) => close_to_others(path),
+        _ => {}
     }
     read_what_is_there(settings)
 }
 
-/// Reads the master keys; makes none.
+/// Reads the master keys; changes nothing.
 pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, String> {
     let source = &settings.master_keys;
     let text = match source {
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
         MasterKeySource::Own => own(&settings.path)?,
-        MasterKeySource::File(path) => private(path).map_err(|error| {
+        MasterKeySource::File(path) => fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
             format!(
                 "{error}; let the user that runs hookwheel read it, or set another HOOKWHEEL__STORE__MASTER_KEY_FILE"
             )
@@ -56,13 +62,15 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
     MasterKeys::new(&keys).ok_or_else(|| "there is no key; `hookwheel master-key` prints a new one".into())
 }
 
-/// Whether the master keys could be read. Changes nothing: those that a start would make are not made.
+/// Whether a start could read the master keys, or would make them. Changes nothing.
 ///
 /// # Errors
 /// A sentence about the source.
 pub fn vet_master_keys(settings: &Settings) -> Result<(), String> {
-    let is_made = matches!(settings.master_keys, MasterKeySource::Own) && !settings.path.join(OWN_MASTER_KEYS).exists();
-    if is_made { Ok(()) } else { read(settings).map(drop) }
+    let is_made = matches!(settings.master_keys, MasterKeySource::Own)
+        && !settings.path.join(OWN_MASTER_KEYS).exists()
+        && !has_store(&settings.path);
+    if is_made { Ok(()) } else { read_what_is_there(settings).map(drop) }
 }
 
 fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
@@ -72,9 +80,10 @@ fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
         .ok_or_else(|| "each key must be 32 bytes in base64; `hookwheel master-key` prints a new one".into())
 }
 
-/// The text of a file that others should not read.
-fn private(path: &Path) -> io::Result<Zeroizing<String>> {
-    let found = fs::metadata(path)?;
+/// A file that others can read is closed to them, if it belongs to this process's user. What is wrong with it else, its reader
+/// says.
+fn close_to_others(path: &Path) {
+    let Ok(found) = fs::metadata(path) else { return };
     if found.permissions().mode() & 0o077 != 0 {
         let is_ours = found.uid() == geteuid().as_raw();
         let is_mended = is_ours && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok();
@@ -83,13 +92,12 @@ fn private(path: &Path) -> io::Result<Zeroizing<String>> {
             false => tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600"),
         }
     }
-    fs::read_to_string(path).map(Zeroizing::new)
 }
 
 /// The text of the store's own file.
 fn own(directory: &Path) -> Result<Zeroizing<String>, String> {
     let path = directory.join(OWN_MASTER_KEYS);
-    private(&path).map_err(|error| match error.kind() {
+    fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => lost(&path),
         _ => error.to_string(),
     })
@@ -110,8 +118,7 @@ fn lost(path: &Path) -> String {
 fn make_own(directory: &Path) -> Result<(), String> {
     let path = directory.join(OWN_MASTER_KEYS);
     // In this order: who makes both makes the key first.
-    let is_there = create::has_log(directory) || directory.join(MARK).exists();
-    let is_store_there = is_there || migration::is_moving(directory);
+    let is_store_there = has_store(directory);
     match path.exists() {
         true => Ok(()),
         false if is_store_there => Err(lost(&path)),
@@ -122,6 +129,11 @@ fn make_own(directory: &Path) -> Result<(), String> {
             )
         }),
     }
+}
+
+/// Whether a store lies there, or is about to be moved in.
+fn has_store(directory: &Path) -> bool {
+    create::has_log(directory) || directory.join(MARK).exists() || migration::is_moving(directory)
 }
 
 fn make(directory: &Path, path: &Path) -> io::Result<()> {
@@ -169,6 +181,25 @@ mod tests {
         assert!(starts.iter().all(|read| *read == on_disk), "who starts together reads what stays");
         let other = dir.path().join("other");
         assert_ne!(marks(MasterKeySource::Own, &other).unwrap(), made);
+    }
+
+    #[test]
+    fn who_only_asks_changes_nothing_and_hears_what_a_start_would_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = |path: &Path| vet_master_keys(&Settings { master_keys: MasterKeySource::Own, ..Settings::at(path) });
+        let data = dir.path().join("data");
+        own(&data).unwrap();
+        assert!(!data.exists(), "a start would make it");
+        marks(MasterKeySource::Own, &data).unwrap();
+        let key = data.join(OWN_MASTER_KEYS);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        own(&data).unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o644);
+        marks(MasterKeySource::Own, &data).unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600, "a start mends it");
+        fs::remove_file(&key).unwrap();
+        fs::write(data.join("db"), "x").unwrap();
+        assert!(own(&data).unwrap_err().contains("master.key is missing"), "it was lost");
     }
 
     #[test]
