@@ -8,6 +8,7 @@ pub mod counting;
 pub mod front;
 pub mod gate;
 pub mod listener;
+mod proxied;
 mod stream;
 pub mod told;
 mod workers;
