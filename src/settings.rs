@@ -209,7 +209,7 @@ fn documented_key(key: Documented) -> api::ConfigurationKey {
 
 fn front(from: &ServerConfig) -> api::Front {
     let public_url = from.public_url.as_deref().and_then(crate::domain::portal::origin).map(Into::into);
-    api::Front { trusted: from.trusted_proxies.clone().into(), public_url }
+    api::Front { trusted: from.trusted_proxies.clone().into(), proxy_protocol: from.proxy_protocol, public_url }
 }
 
 fn limits(from: &ServerConfig) -> api::Limits {

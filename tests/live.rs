@@ -147,6 +147,11 @@ const LIVE: &[(&str, &str, Bounds)] = &[
         client.post("/api/v1/webhooks", &webhook).data(201);
         on.client.get("/api/v1/audit?limit=1").data(200)[0]["address"] == "198.51.100.7"
     }),
+    ("server.proxy_protocol", "true\nserver.trusted_proxies = ['127.0.0.9/32']", |on| {
+        let header = "PROXY TCP4 198.51.100.7 203.0.113.1 40000 443\r\n";
+        let asked = format!("{header}GET /health/live HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        raw::say_from(std::net::Ipv4Addr::new(127, 0, 0, 9), on.server.address, asked.as_bytes()).statuses() == [200]
+    }),
     ("server.events_per_second", "1", |on| (0..5).any(|_| on.publish().1 == 429)),
     ("server.calls_per_minute", "1", |on| (0..5).any(|_| on.client.get("/api/v1/webhooks").status == 429)),
 ];

@@ -79,6 +79,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("server.connections_max", Takes::Whole { min: 0, max: 1 << 20 }),
     ("server.connections_per_address_max", Takes::Whole { min: 0, max: 1 << 20 }),
     ("server.trusted_proxies", Takes::Networks),
+    ("server.proxy_protocol", Takes::Flag),
     ("server.public_url", Takes::Origin),
     ("server.tls_certificate", Takes::Path),
     ("server.tls_key", Takes::Path),

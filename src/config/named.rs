@@ -14,6 +14,7 @@ const LIVE: &[&str] = &[
     "server.header_bytes_max",
     "server.body_seconds",
     "server.trusted_proxies",
+    "server.proxy_protocol",
     "limits",
     "retention",
     "deliver.http_allowed",

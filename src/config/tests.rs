@@ -167,7 +167,7 @@ fn where_a_knob_was_set_is_known() {
 fn each_knob_that_is_applied_while_running_is_one() {
     let live = KNOBS.iter().filter(|(knob, _)| is_live(knob)).count();
     assert!(is_live("log.level") && is_live("limits.timeout") && !is_live("server.listen") && !is_live("log"));
-    assert_eq!(live, 28);
+    assert_eq!(live, 29);
     let other = r#"
 [server]
 listen = "1.2.3.4:5"

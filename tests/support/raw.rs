@@ -1,12 +1,13 @@
 //! Sockets by hand, and the client in good faith that everything is held against.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType, bind, socket};
 use serde_json::json;
 
 use crate::support::{Client, DEADLINE, Server};
@@ -36,6 +37,17 @@ impl Raw {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("it listens");
         stream.set_nodelay(true).expect("it is open");
+        stream.set_read_timeout(Some(DEADLINE)).expect("it is open");
+        stream.set_write_timeout(Some(DEADLINE)).expect("it is open");
+        Self(stream)
+    }
+
+    /// Connects from an address of this machine.
+    pub fn connect_from(address: Ipv4Addr, to: SocketAddr) -> Self {
+        let opened = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&opened, &SocketAddr::from((address, 0))).expect("it is this machine's");
+        rustix::net::connect(&opened, &to).expect("it listens");
+        let stream = TcpStream::from(opened);
         stream.set_read_timeout(Some(DEADLINE)).expect("it is open");
         stream.set_write_timeout(Some(DEADLINE)).expect("it is open");
         Self(stream)
@@ -87,6 +99,13 @@ impl Raw {
 #[track_caller]
 pub fn say(address: SocketAddr, bytes: &[u8]) -> Heard {
     let mut raw = Raw::connect(address);
+    raw.send(bytes);
+    raw.hear_out()
+}
+
+/// The same from an address of this machine.
+pub fn say_from(from: Ipv4Addr, address: SocketAddr, bytes: &[u8]) -> Heard {
+    let mut raw = Raw::connect_from(from, address);
     raw.send(bytes);
     raw.hear_out()
 }

@@ -7,7 +7,7 @@
 //! Each connection's [`Admitted`] goes with its stream and its requests, so it is dropped with them, however that ends. It
 //! holds a second descriptor of the socket, since the first belongs to the server's own code.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,7 @@ use crate::api::access::limits::Limits;
 use crate::api::door::connection::Connection;
 use crate::api::door::front::Front;
 use crate::api::door::peers::{Open, Peer};
+use crate::api::door::proxied::Proxied;
 use crate::clock::Stopwatch;
 
 /// How long what is under way may go on once a stop is hastened.
@@ -193,31 +194,35 @@ impl Connections {
     /// bounded by address.
     pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool, front: &Front) -> Option<Admitted> {
         let address = stream.peer_addr().ok()?.ip();
-        // All that come by a proxy come from its address: only the bound on all counts.
-        let (peer, is_proxy) = (Peer::from(address), front.trusts(address));
         let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
-        let mut open = self.lock();
-        let of_peer = open.of_peer(peer);
-        let is_full = open.count() >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
-        if is_full && !open.end_quietest(peer, now) {
-            drop(open);
-            self.tell_refused(peer, of_peer);
-            return None;
-        }
-        let number = open.add(peer, connection.clone());
-        drop(open);
+        let (peer, number) = self.place(address, &connection, front)?;
         self.tell_if_stopping();
         Some(Admitted { of: self.clone(), number, peer, here, is_tls, connection })
     }
 
+    /// A place for a connection from there, if there is room.
+    fn place(&self, address: IpAddr, connection: &Arc<Connection>, front: &Front) -> Option<(Peer, u64)> {
+        // All that come by a proxy come from its address: only the bound on all counts.
+        let (peer, is_proxy) = (Peer::from(address), front.trusts(address));
+        let mut open = self.lock();
+        let of_peer = open.of_peer(peer);
+        let is_full = open.count() >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
+        if is_full && !open.end_quietest(peer, self.now()) {
+            drop(open);
+            self.tell_refused(peer, of_peer, "too many are open");
+            return None;
+        }
+        Some((peer, open.add(peer, connection.clone())))
+    }
+
     /// Says it the first time, the second, the fourth and so on: a flood must not fill the log.
-    fn tell_refused(&self, peer: Peer, of_peer: usize) {
+    fn tell_refused(&self, peer: Peer, of_peer: usize, why: &str) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
         if refused.is_power_of_two() {
             let address = peer.address();
-            tracing::warn!(%address, of_address = of_peer, refused, "a connection was refused: too many are open");
+            tracing::warn!(%address, of_address = of_peer, refused, "a connection was refused: {why}");
         }
     }
 
@@ -231,6 +236,20 @@ impl Connections {
 }
 
 impl Admitted {
+    /// Its proxy has said whose it is: it counts among the connections of that client from now on, if there is room for it there.
+    pub fn handed_on(mut self, said: &Proxied, front: &Front) -> Option<Self> {
+        self.of.lock().remove(self.peer, self.number);
+        (self.peer, self.number) = self.of.place(said.client.ip(), &self.connection, front)?;
+        (self.here, self.is_tls) = (said.here, self.is_tls || said.is_tls);
+        Some(self)
+    }
+
+    /// It is refused for what it has sent.
+    pub fn tell_refused(&self, why: &str) {
+        let of_peer = self.of.lock().of_peer(self.peer);
+        self.of.tell_refused(self.peer, of_peer, why);
+    }
+
     /// A request begins.
     pub fn begin(&self) -> UnderWay {
         self.connection.begin(self.of.now());

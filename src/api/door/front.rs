@@ -18,6 +18,8 @@ const CHAIN_BYTES_MAX: usize = 2048;
 pub struct Front {
     /// Where proxies are that are believed.
     pub trusted: Arc<[IpNet]>,
+    /// Their connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// The address under which people find the server, without a slash at its end.
     pub public_url: Option<Arc<str>>,
 }
@@ -27,6 +29,11 @@ impl Front {
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether what comes from there begins with a header of the PROXY protocol.
+    pub fn begins_with_header(&self, peer: IpAddr) -> bool {
+        self.proxy_protocol && self.trusts(peer)
     }
 
     /// Whose request it is that this peer hands over.
@@ -93,7 +100,7 @@ mod tests {
 
     fn client(peer: &str, headers: &[(&'static str, &str)]) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap());
-        let front = Front { trusted: trusted.into(), public_url: None };
+        let front = Front { trusted: trusted.into(), ..Front::default() };
         let mut request = TestRequest::default();
         for header in headers {
             request = request.append_header(*header);

@@ -1,6 +1,7 @@
 //! The listening side: the HTTP server with its time limits, in the clear or over TLS. What stays true: no client holds a
 //! connection for longer than the limits say, however slowly it sends or reads; and what is spoken is HTTP/1.1 only.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,17 @@ use actix_web::web;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Certificate, CertificateError};
+use super::connections::Admitted;
+use super::front::Front;
+use super::proxied;
 use super::stream::Paced;
 pub use super::workers::Door;
 use super::workers::Workers;
 use crate::api::{Api, Connections, app};
 use crate::pulse::or_end_task;
 
+/// How long a proxy may take to say whose connection it is.
+const HEADER: Duration = Duration::from_secs(3);
 /// How long a client may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// How long a client may take over the end of a connection.
@@ -82,16 +88,40 @@ fn served(
     fn_service(let_in).and_then(http.map_err(drop))
 }
 
-/// A connection that there is room for, after its handshake.
-async fn let_in(stream: TcpStream, api: &Api, tls: Option<TlsAcceptor>) -> Option<(Paced, Option<SocketAddr>)> {
+/// A connection that there is room for, after its handshake, and whose it is.
+async fn let_in(mut stream: TcpStream, api: &Api, tls: Option<TlsAcceptor>) -> Option<(Paced, Option<SocketAddr>)> {
     // Whoever is trusted now: SIGHUP may have changed that since the last connection.
-    let admitted = api.connections.admit(&stream, tls.is_some(), &api.settings().front)?;
-    let peer = stream.peer_addr().ok();
+    let front = &api.settings().front;
+    let (peer, admitted) = (stream.peer_addr().ok()?, api.connections.admit(&stream, tls.is_some(), front)?);
+    let (peer, admitted) = match front.begins_with_header(peer.ip()) {
+        true => handed_on(&mut stream, (peer, admitted), front).await?,
+        false => (peer, admitted),
+    };
     let paced = match tls {
         Some(tls) => Paced::new(timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?, admitted),
         None => Paced::new(stream, admitted),
     };
-    Some((paced, peer))
+    Some((paced, Some(peer)))
+}
+
+/// The connection as its proxy says, if there is room for it with its client.
+async fn handed_on(
+    stream: &mut TcpStream,
+    (peer, admitted): (SocketAddr, Admitted),
+    front: &Front,
+) -> Option<(SocketAddr, Admitted)> {
+    let why = match timeout(HEADER, proxied::read(stream)).await {
+        Ok(Ok(Some(said))) => return Some((said.client, admitted.handed_on(&said, front)?)),
+        Ok(Ok(None)) => return Some((peer, admitted)),
+        // Some proxies look in this way whether somebody is there.
+        Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => return None,
+        Ok(Err(_)) => {
+            "it did not begin with a header of the PROXY protocol (server.proxy_protocol), which its proxy must send"
+        }
+        Err(_) => "its proxy said too slowly whose it is (server.proxy_protocol)",
+    };
+    admitted.tell_refused(why);
+    None
 }
 
 impl Listening {

@@ -9,6 +9,7 @@ pub mod front;
 pub mod gate;
 pub mod listener;
 pub mod peers;
+mod proxied;
 mod stream;
 pub mod told;
 mod workers;

@@ -122,6 +122,7 @@ impl Config {
             header_bytes_max: from_server.header_bytes_max,
             body_seconds: from_server.body_seconds,
             trusted_proxies: from_server.trusted_proxies.clone(),
+            proxy_protocol: from_server.proxy_protocol,
             ..self.server.clone()
         };
         let deliver = DeliverConfig {

@@ -43,6 +43,8 @@ pub struct ServerConfig {
     /// Networks whose proxies are believed when they say for whom they ask.
     #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
     pub trusted_proxies: Vec<IpNet>,
+    /// Connections of those begin with a header of the PROXY protocol (1 or 2), which says whose they are.
+    pub proxy_protocol: bool,
     /// The address under which people find the server; without one: what a trusted proxy says, or the address that was reached.
     pub public_url: Option<String>,
     /// The certificate chain to serve TLS with, in PEM; read again when it changes. Without one: plain HTTP.
@@ -75,6 +77,7 @@ impl Default for ServerConfig {
             connections_max: 4096,
             connections_per_address_max: 256,
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             public_url: None,
             tls_certificate: None,
             tls_key: None,
