@@ -25,13 +25,13 @@ node_env() {
   (cd "$1" && npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund)
 }
 
-# A Debian package, unpacked and not installed: whatever it would start stays where it is. unpacked DIRECTORY MANIFEST, which names
-# it.
+# Debian packages, unpacked and not installed: whatever they would start stays where it is. unpacked DIRECTORY MANIFEST, which names
+# them.
 unpacked() {
-  local package
-  package=$(grep -v '^#' "$2")
-  (cd "$1" && { apt-get -qq download "$package" || { update_apt && apt-get -qq download "$package"; }; } &&
-    dpkg -x ./*.deb . && rm ./*.deb)
+  local packages file
+  mapfile -t packages < <(grep -v '^#' "$2")
+  (cd "$1" && { apt-get -qq download "${packages[@]}" || { update_apt && apt-get -qq download "${packages[@]}"; }; } &&
+    for file in ./*.deb; do dpkg -x "$file" . && rm "$file" || return 1; done)
 }
 
 # What makes and tests the clients.

@@ -63,6 +63,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Guide("install"),
             Guide("operating"),
             Guide("restarts"),
+            Guide("behind-a-proxy"),
             Guide("backup"),
             Guide("moving"),
             Guide("configuration"),

@@ -5,7 +5,9 @@
 mod support;
 
 mod chains;
+mod front;
 mod protocol;
+mod recipes;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -19,7 +21,7 @@ const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 /// A server that trusts the proxy, and logs each call.
 fn start(dir: &Path, more: &[(&str, &str)]) -> Server {
     let base = [
-        ("HOOKWHEEL__SERVER__TRUSTED_PROXIES", "127.0.0.9/32 127.0.0.8/32 10.0.0.0/8"),
+        ("HOOKWHEEL__SERVER__TRUSTED_PROXIES", "127.0.0.9/32,127.0.0.8/32,10.0.0.0/8"),
         ("HOOKWHEEL__LOG__ACCESS", "on"),
     ];
     Server::start(dir, &[&base, more].concat())

@@ -35,6 +35,7 @@ const PAGES: &[(&str, &str)] = &[
     ("install", include_str!("install.md")),
     ("operating", include_str!("operating.md")),
     ("restarts", include_str!("restarts.md")),
+    ("behind-a-proxy", include_str!("behind-a-proxy.md")),
     ("backup", include_str!("backup.md")),
     ("moving", include_str!("moving.md")),
     ("configuration", include_str!("configuration.md")),
