@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::error::CliError;
+use super::terminal::print;
 use crate::config::{Config, DEFAULT_FILE, Documented, commented, documented, is_live, nearest, variable};
 
 /// The arguments of `hookwheel config`.
@@ -173,12 +174,4 @@ fn init(path: &PathBuf) -> Result<(), CliError> {
 
 fn pretty(rows: &[Value]) -> String {
     format!("{:#}\n", Value::from(rows.to_vec()))
-}
-
-/// Whoever reads only the first lines of it has what he wants.
-fn print(text: &str) -> Result<(), CliError> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Io("standard output".into(), error)),
-        _ => Ok(()),
-    }
 }

@@ -1,17 +1,16 @@
 //! `hookwheel doctor`: what is wrong with a store, a machine and a configuration, and what to do about it. What stays true: it ends
 //! with 0 where nothing is, with 1 where something is, and with 2 where it could not look.
 
-use std::io::Write;
-
 use awc::http::Method;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::print;
 use crate::client::{self, Call, Client};
 use crate::config::Config;
-use crate::doctor;
+use crate::doctor::{self, Repaired};
 use crate::domain::finding::{Finding, Severity, worst_first};
 
 /// A server's page of metrics has far fewer bytes.
@@ -48,32 +47,31 @@ pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Resu
             format!("the server at {}, which has {place}", server.url)
         }
     };
-    if args.json {
-        let repair = repaired.map(|done| json!({"copy": done.copy, "changed": done.changed, "mended": done.mended}));
-        print(&format!("{:#}\n", json!({"looked_at": of, "repaired": repair, "findings": findings})))?;
-    } else {
-        if let Some(done) = &repaired {
-            let copy =
-                done.copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
-            print(&format!(
-                "{} rows were written or removed; {copy}\n{}",
-                done.changed,
-                table(&done.mended, "mended")
-            ))?;
-        }
-        print(&table(&findings, ""))?;
-    }
     let count = findings.iter().filter(|finding| finding.counts()).count();
+    // The verdict counts even where nobody reads why.
+    let printed = print(&match args.json {
+        true => in_json(&of, repaired, &findings),
+        false => in_words(&of, repaired.as_ref(), &findings, count == 0),
+    });
     match count {
-        0 => {
-            if !args.json {
-                print(&format!("nothing is wrong: looked at {of}\n"))?;
-            }
-            Ok(())
-        }
+        0 => printed,
         1 => Err(CliError::Verdict(format!("1 finding: looked at {of}"))),
         count => Err(CliError::Verdict(format!("{count} findings: looked at {of}"))),
     }
+}
+
+fn in_json(of: &str, repaired: Option<Repaired>, findings: &[Finding]) -> String {
+    let repair = repaired.map(|done| json!({"copy": done.copy, "changed": done.changed, "mended": done.mended}));
+    format!("{:#}\n", json!({"looked_at": of, "repaired": repair, "findings": findings}))
+}
+
+fn in_words(of: &str, repaired: Option<&Repaired>, findings: &[Finding], is_well: bool) -> String {
+    let repair = repaired.map_or(String::new(), |Repaired { copy, changed, mended }| {
+        let copy = copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
+        format!("{changed} rows were written or removed; {copy}\n{}", table(mended, "mended"))
+    });
+    let well = if is_well { format!("nothing is wrong: looked at {of}\n") } else { String::new() };
+    repair + &table(findings, "") + &well
 }
 
 /// Asks the server that has the store.
@@ -112,15 +110,6 @@ fn table(findings: &[Finding], word: &str) -> String {
         text += &format!("{:22} {remedy}\n", "");
     }
     text
-}
-
-/// A reader that has gone is no failure.
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::io("standard output")(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

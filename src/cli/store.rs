@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::terminal::{note, print};
 use crate::config::Config;
 
 /// The arguments of `hookwheel store`.
@@ -64,23 +65,22 @@ fn export(path: &Path, secrets: bool, config: &Config) -> Result<(), CliError> {
     let done = written.map_err(|error| CliError::Failed(error.to_string()))?;
     // Half of it is a failure even where nobody reads on.
     out.flush().map_err(|error| CliError::Failed(format!("the export cannot be written: {error}")))?;
-    eprintln!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events);
+    note(format_args!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events));
     if done.lost == 0 {
         return Ok(());
     }
-    done.places.iter().for_each(|place| eprintln!("not read: {place}"));
+    done.places.iter().for_each(|place| note(format_args!("not read: {place}")));
     Err(CliError::Failed(format!("{} rows or pages could not be read and are left out", done.lost)))
 }
 
 fn upgrade(copies: bool, config: &Config) -> Result<(), CliError> {
     let path = config.store.path.display();
     let done = crate::upgrade(config, copies).map_err(|error| CliError::Failed(error.to_string()))?;
-    match done.found {
-        None => println!("there is no store in {path}"),
-        Some(found) if found == done.needed => println!("{path} has format {found} already"),
-        Some(found) => println!("{path} had format {found}, and has {} now", done.needed),
-    }
-    Ok(())
+    print(&match done.found {
+        None => format!("there is no store in {path}\n"),
+        Some(found) if found == done.needed => format!("{path} has format {found} already\n"),
+        Some(found) => format!("{path} had format {found}, and has {} now\n", done.needed),
+    })
 }
 
 fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
@@ -91,12 +91,11 @@ fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
         return Err(CliError::Failed(why));
     }
     let loss = crate::accept_loss(config).map_err(|error| CliError::Failed(error.to_string()))?;
-    match (loss.left, loss.marked) {
-        (None, _) => println!("nothing was left in {path}: the next start makes a new store there"),
+    print(&match (loss.left, loss.marked) {
+        (None, _) => format!("nothing was left in {path}: the next start makes a new store there\n"),
         (Some(left), Some(marked)) if marked > left => {
-            println!("{path} goes on with {left} group commits; {} are lost", marked - left);
+            format!("{path} goes on with {left} group commits; {} are lost\n", marked - left)
         }
-        (Some(left), _) => println!("{path} goes on with {left} group commits"),
-    }
-    Ok(())
+        (Some(left), _) => format!("{path} goes on with {left} group commits\n"),
+    })
 }
