@@ -7,11 +7,11 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use filled::{Bench, Filled, START, change, copy, fill, remove, rows, sled_at, unknown_version};
+use filled::{Bench, Filled, START, change, copy, event, fill, remove, rows, sled_at, unknown_version};
 use hookwheel::clock::Dice;
 use hookwheel::domain::finding::{Finding, Severity};
 use hookwheel::domain::id::{DeliveryId, EventId};
-use hookwheel::store::{self, Examined, OpenError, Settings};
+use hookwheel::store::{self, Examined, OpenError, Settings, Store};
 use serde_json::{Value, json};
 use support::{Answer, Receiver, Running, Server};
 
@@ -427,6 +427,45 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let env = [("HOOKWHEEL__STORE__PATH", file.to_str().expect("a plain path"))];
     let ended = Running::start(dir.path(), &["doctor", "--offline"], &env).end();
     assert!(ended.status.code() != Some(0), "{}", ended.output);
+}
+
+#[test]
+fn how_long_there_is_space_is_told_with_its_reckoning_unless_retention_ends_the_growth() {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    // Nobody else fills that.
+    let shm = Path::new("/dev/shm");
+    let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.expect("a folder");
+    let data = Server::data(dir.path());
+    let mut bench = Bench::open(&data);
+    bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
+    bench.publish(event("a.a", "1"));
+    bench.clock.turn_to(bench.clock.now() + DAY_MS + 3_600_000);
+    bench.publish(event("a.a", "2"));
+    bench.close();
+    let grown = examine_at(&data, NOW + 2 * DAY_MS).grown.expect("all rows are met");
+    assert!(grown.files_bytes > 1 << 20 && grown.kept_bytes > 0, "{grown:?}");
+    assert!((DAY_MS + 3_600_000..2 * DAY_MS).contains(&grown.over_ms), "{grown:?}");
+
+    let told = |days_of_room: u64, event_days: &str| {
+        let stat = rustix::fs::statvfs(&data).expect("it is there");
+        let least = stat.f_bavail * stat.f_frsize - days_of_room * grown.files_bytes;
+        let env = [
+            ("HOOKWHEEL__STORE__FREE_BYTES_MIN", &*least.to_string()),
+            ("HOOKWHEEL__RETENTION__EVENT_DAYS", event_days),
+        ];
+        let ended = Server::run(dir.path(), &["doctor", "--offline", "--json"], &env).end();
+        let found: Vec<Finding> = serde_json::from_value(json_of(&ended.output)["findings"].take()).expect("findings");
+        found
+            .into_iter()
+            .filter(|one| one.check == "space" && one.what.starts_with("no event is taken any more in "))
+            .collect::<Vec<_>>()
+    };
+    let few = told(5, "0");
+    assert!(few.len() == 1 && few[0].severity == Severity::Warning, "{few:?}");
+    assert!(few[0].what.contains("for the events of a day") && few[0].places.len() == 1, "{few:?}");
+    assert!(few[0].remedy.contains("[retention]"), "{few:?}");
+    assert_eq!(told(20, "90")[0].severity, Severity::Note);
+    assert_eq!(told(20, "1"), [], "the first events go before it is full");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod certificate;
 mod configuration;
 mod machine;
 mod running;
+mod space;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,16 +29,17 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
     let clock = Clock::real();
     let of_store = settings::of_store(config);
     let mut findings = Vec::new();
-    let rows = match store::examine(&of_store, clock.wall()) {
+    let (rows, grown) = match store::examine(&of_store, clock.wall()) {
         Ok(examined) => {
             findings.extend(examined.findings);
-            Some(examined.rows)
+            (Some(examined.rows), examined.grown)
         }
-        Err(store::OpenError::InUse(_)) => None,
+        Err(store::OpenError::InUse(_)) => (None, None),
         Err(error) => return Err(error),
     };
     findings.extend(store::advice(&of_store));
     findings.extend(machine::findings(config, clock.wall()));
+    findings.extend(space::findings(config, grown.as_ref()));
     findings.extend(configuration::findings(config));
     findings.extend(certificate::findings(config, clock.wall()));
     if asks_resolver {

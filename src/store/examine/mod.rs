@@ -25,6 +25,7 @@ use super::{master_keys, rows};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::id::EventId;
 use crate::domain::time::{self, UnixMs};
+pub use counted::Grown;
 pub(super) use form::fits;
 use known::{Known, readable};
 use noted::Noted;
@@ -43,6 +44,8 @@ pub struct Examined {
     pub rows: u64,
     /// The format of the store, if it has one that can be read.
     pub format: Option<u32>,
+    /// How large it is, and how it became so; `None` where not all rows were met, or no event is there.
+    pub grown: Option<Grown>,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -57,10 +60,10 @@ pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> 
         let what = "there is no store yet";
         let note = Finding::new(Severity::Note, "store", what, "the first start makes it; store.path says where");
         let findings = vec![note.at(settings.path.display().to_string())];
-        return Ok(Examined { rows: 0, format: None, findings });
+        return Ok(Examined { rows: 0, format: None, grown: None, findings });
     }
     let (keys, key_findings) = keys_of(settings);
-    let mut examined = Examined { rows: 0, format: None, findings: Vec::new() };
+    let mut examined = Examined { rows: 0, format: None, grown: None, findings: Vec::new() };
     match Trees::open_to_look(settings, Arc::<Reports>::default()) {
         Ok((trees, format, refusal)) => {
             examined.format = format;
@@ -118,7 +121,8 @@ fn look(trees: &Trees, keys: &MasterKeys, now: UnixMs, examined: &mut Examined) 
         Ok(())
     });
     examined.findings.extend(noted.findings());
-    examined.rows = counted?.rows;
+    let counted = counted?;
+    (examined.rows, examined.grown) = (counted.rows, counted.grown(trees)?);
     let is_read = !examined.findings.iter().any(|finding| finding.check == "pages");
     if is_read && let Some(why) = trees.end_adding_up() {
         let remedy = "rows are missing or are others than were written: put back a whole copy of the data directory, or go on with \
