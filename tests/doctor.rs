@@ -527,3 +527,59 @@ fn what_can_still_be_read_is_got_out_and_what_cannot_is_counted() {
     assert!(output.contains("not read: ") && output.contains("could not be read and are left out"), "{output}");
     assert!(!data.join("master.key").exists());
 }
+
+#[test]
+fn what_was_got_out_is_imported_as_it_was_and_sends_no_more_than_it_did() {
+    let (old, new) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let server = Server::start(old.path(), &[]);
+    let mut client = server.client();
+    let made = client.post(
+        "/api/v1/webhooks",
+        &json!({
+            "url": "http://127.0.0.1:9/x", "events": ["a.*"], "filter": "@.data.n > 1", "max_in_flight": 3,
+            "headers": {"X-Team": "blue", "X-Api-Key": "a-key-of-theirs"},
+        }),
+    );
+    let made = made.data(201);
+    let (id, secret) = (made["id"].as_str().expect("an id"), made["secret"].as_str().expect("a secret"));
+    client.post(&format!("/api/v1/webhooks/{id}/pause"), &json!({})).data(200);
+    client.post("/api/v1/event-types", &json!({"type": "a.a", "description": "it happened"})).data(201);
+    let body = "{\"type\": \"a.a\", \"id\": \"e1\", \"data\": {\n  \"n\": 1.0\r\n}}";
+    assert_eq!(client.request("POST", "/api/v1/events", body.as_bytes()).status, 202);
+    assert!(server.terminate().success());
+
+    let data = Server::data(old.path());
+    let export = |arguments: &[&str]| {
+        let path = data.to_str().expect("a plain path");
+        let (code, output) = run(old.path(), &[&["store", "export", "--from-damaged", path], arguments].concat());
+        assert_eq!(code, Some(0), "{output}");
+        output
+    };
+    let bare = export(&[]);
+    assert!(!bare.contains(secret) && !bare.contains("a-key-of-theirs") && bare.contains("blue"), "{bare}");
+    let lines: Vec<String> =
+        export(&["--secrets"]).lines().filter(|line| !line.ends_with("were read")).map(str::to_owned).collect();
+    let read = |line: &String| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let event = lines.iter().find(|line| read(line)["kind"] == "event").expect("an event");
+    assert!(event.contains(r#""account":"default""#) && event.contains(r#""n": 1.0"#), "as it was published: {event}");
+
+    let file = new.path().join("moved.ndjson");
+    fs::write(&file, lines.join("\n")).expect("written");
+    let server = Server::start(new.path(), &[]);
+    let env = [("HOOKWHEEL_URL", &*server.url("")), ("HOOKWHEEL_KEY", server.key)];
+    let imported = Running::start(new.path(), &["import", file.to_str().expect("a plain path")], &env).end();
+    assert_eq!(imported.status.code(), Some(0), "{}", imported.output);
+    let mut client = server.client();
+    let there = client.get(&format!("/api/v1/webhooks/was-{id}")).data(200);
+    for (name, value) in [
+        ("status", json!("paused")),
+        ("filter", json!("@.data.n > 1")),
+        ("events", json!(["a.*"])),
+        ("max_in_flight", json!(3)),
+        ("headers", json!({"X-Team": "blue", "X-Api-Key": "a-key-of-theirs"})),
+    ] {
+        assert_eq!(there[name], value, "{name} of {there}");
+    }
+    assert_eq!(client.get(&format!("/api/v1/webhooks/was-{id}/secret")).data(200)["secret"], secret);
+    assert_eq!(client.get("/api/v1/event-types/a.a").data(200)["description"], "it happened");
+}

@@ -1,12 +1,13 @@
 //! `hookwheel store`: what is done about a data directory while no server has it. What stays true: nothing is lost
 //! unless it is told `--yes`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::moving;
 use super::terminal::{note, print};
 use crate::config::Config;
 
@@ -31,12 +32,13 @@ enum StoreCommand {
     /// Write what can still be read of a store: accounts, webhooks and events as NDJSON, on standard output
     ///
     /// For a store that no server opens. It goes on behind whatever cannot be read, and ends with 1 if anything was left out:
-    /// how much, and where, is said on standard error. Webhooks need the master key that they are sealed with.
+    /// how much, and where, is said on standard error. Webhooks need the master key that they are sealed with. The lines are those
+    /// of `hookwheel export`, so `hookwheel import` takes them.
     Export {
         /// The data directory
         #[arg(long, value_name = "DIR")]
         from_damaged: PathBuf,
-        /// Write the secrets and headers of webhooks too
+        /// Write the secrets of webhooks too, and headers that let somebody in
         #[arg(long)]
         secrets: bool,
     },
@@ -61,11 +63,24 @@ pub fn run(args: StoreArgs, config: &Config) -> Result<(), CliError> {
 
 fn export(path: &Path, secrets: bool, config: &Config) -> Result<(), CliError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let written = crate::rescue(config, path, secrets, |line| writeln!(out, "{line}"));
-    let done = written.map_err(|error| CliError::Failed(error.to_string()))?;
+    let mut unwritten = None;
+    let done = crate::rescue(config, path, secrets, |line| {
+        let masked = (!secrets).then(|| moving::masked_line(line)).flatten();
+        out.write_all(masked.as_deref().unwrap_or(line)).map_err(|error| {
+            let stop = io::Error::from(error.kind());
+            unwritten = Some(error);
+            stop
+        })
+    });
     // Half of it is a failure even where nobody reads on.
-    out.flush().map_err(|error| CliError::Failed(format!("the export cannot be written: {error}")))?;
-    note(format_args!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events));
+    if let Some(error) = unwritten.or_else(|| out.flush().err()) {
+        return Err(CliError::Failed(format!("the export cannot be written: {error}")));
+    }
+    let done = done.map_err(|error| CliError::Failed(error.to_string()))?;
+    note(format_args!(
+        "{} accounts, {} webhooks, {} event types and {} events were read",
+        done.accounts, done.webhooks, done.event_types, done.events
+    ));
     if done.lost == 0 {
         return Ok(());
     }

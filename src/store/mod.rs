@@ -128,7 +128,7 @@ pub use quota::Usage;
 pub use read::DueAt;
 pub use registry::{KeyHash, Registry};
 pub use request::Load;
-pub use rescue::{Rescued, rescue};
+pub use rescue::{Rescued, Saved, rescue};
 pub use seal::MasterKeys;
 pub use select::{COUNT_ROWS_EXAMINED_MAX, Count};
 pub use settings::{AHEAD_BYTES_MIN, FAN_OUT_MAX, JOURNAL_MAX, MasterKeySource, OWN_MASTER_KEYS, Retention, Settings};
