@@ -34,7 +34,7 @@ fn examine_at(data: &Path, now: u64) -> Examined {
 
 fn repair(data: &Path) -> store::Repaired {
     loop {
-        match store::repair(&Settings::at(data)) {
+        match store::repair(&Settings::at(data), None) {
             Err(OpenError::InUse(_)) => std::thread::yield_now(),
             repaired => break repaired.expect("it can be mended"),
         }
@@ -416,6 +416,9 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let copies: Vec<_> =
         fs::read_dir(data.join("copies")).expect("a folder").map(|one| one.expect("one").path()).collect();
     assert!(copies.len() == 1 && copies[0].join("db").exists() && !copies[0].join("master.key").exists());
+    let (code, output) = run(dir.path(), &["doctor", "--offline", "--repair"]);
+    assert!(code == Some(0) && output.contains("nothing was mended"), "{code:?}: {output}");
+    assert_eq!(fs::read_dir(data.join("copies")).expect("a folder").count(), 1, "no further copy is kept");
     let server = Server::start(dir.path(), &[]);
     assert_eq!(server.client().get("/api/v1/events/e1").data(200)["id"], "e1", "it is found by its name again");
     assert!(server.terminate().success());

@@ -68,7 +68,10 @@ fn in_json(of: &str, repaired: Option<Repaired>, findings: &[Finding]) -> String
 fn in_words(of: &str, repaired: Option<&Repaired>, findings: &[Finding], is_well: bool) -> String {
     let repair = repaired.map_or(String::new(), |Repaired { copy, changed, mended }| {
         let copy = copy.as_ref().map_or("no copy was made".into(), |copy| format!("a copy from before is in {copy}"));
-        format!("{changed} rows were written or removed; {copy}\n{}", table(mended, "mended"))
+        match changed {
+            0 => "nothing was mended, so no copy is kept\n".to_owned(),
+            _ => format!("{changed} rows were written or removed; {copy}\n{}", table(mended, "mended")),
+        }
     });
     let well = if is_well { format!("nothing is wrong: looked at {of}\n") } else { String::new() };
     repair + &table(findings, "") + &well

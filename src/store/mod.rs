@@ -136,7 +136,6 @@ pub use staging::Staging;
 pub use stats::Stats;
 pub use sums::Kept;
 pub use trees::Amount;
-pub use trees::copies::safety_copy;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
 pub use trying::{TriedCondition, try_condition};

@@ -8,7 +8,7 @@ use super::error::OpenError;
 use super::layout::FORMAT_VERSION;
 use super::settings::{MasterKeySource, Settings};
 use super::trees::{copies, create, files, opened};
-use super::{master_keys, migration};
+use super::{kept, master_keys, migration};
 
 /// What a start would find and do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub fn upgrade(settings: &Settings) -> Result<Upgrade, OpenError> {
         let keys = master_keys::read(settings);
         let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
         let trees = migration::open(settings, &keys, &mut crate::clock::Dice::from_system(), Default::default())?;
-        trees.close().map_err(|error| OpenError::of(&settings.path, error))?;
+        let counted = kept::count_events(&trees);
+        counted.and_then(|()| trees.close()).map_err(|error| OpenError::of(&settings.path, error))?;
     }
     Ok(foreseen)
 }

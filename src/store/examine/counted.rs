@@ -86,7 +86,7 @@ impl Counted {
     /// Where what is there is not what was counted.
     pub fn against(&self, trees: &Trees, known: &Known) -> Result<Vec<Wrong>, StoreError> {
         let mut wrong = self.numbers(trees)?;
-        for account in known.served() {
+        for account in known.counted() {
             let key = layout::number(account).to_vec();
             let Some(tally) = readable(rows::account_tally(trees, account))? else { continue };
             let there = self.of_account.get(&account).copied().unwrap_or(0);

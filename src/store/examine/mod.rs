@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 
 use super::damage::Reports;
 use super::error::{OpenError, StoreError};
-use super::layout::{FORMAT_VERSION, META_LAST_ID, Tree};
+use super::layout::{FORMAT_COPIED, FORMAT_VERSION, META_LAST_ID, Tree};
 use super::seal::{self, MasterKeys};
 use super::settings::{MasterKeySource, Settings};
 use super::trees::{Trees, create};
-use super::{master_keys, rows};
+use super::{master_keys, migration, rows};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::id::EventId;
 use crate::domain::time::{self, UnixMs};
@@ -33,6 +33,9 @@ pub use repair::{Repaired, repair};
 
 const PUT_BACK: &str = "put back a whole copy of the data directory; `hookwheel store export --from-damaged` gets out what can be \
                         read, and `hookwheel store accept-loss` goes on with what is left";
+
+const LOOK_AGAIN: &str =
+    "look again once that is done; `hookwheel serve --check` says what it takes, and a repair wants it done before";
 
 /// So far a clock may be behind the last id and nobody has to know: who sets clocks moves them by less.
 const AHEAD_MS: u64 = 60_000;
@@ -55,6 +58,12 @@ pub struct Examined {
 /// # Errors
 /// Somebody has it, or the directory cannot be read at all. All else is a finding.
 pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> {
+    match migration::refuse_half_restored(&settings.path) {
+        Err(error @ OpenError::HalfRestored(_)) => {
+            return Ok(Examined { rows: 0, format: None, grown: None, findings: vec![refused(&error)] });
+        }
+        refused => refused?,
+    }
     let had_store = create::had_store(&settings.path).map_err(|error| OpenError::Io(settings.path.clone(), error))?;
     if !create::has_log(&settings.path) && !had_store {
         let what = "there is no store yet";
@@ -68,6 +77,7 @@ pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> 
         Ok((trees, format, refusal)) => {
             examined.format = format;
             examined.findings.extend(refusal.map(|refusal| refused(&refusal)));
+            examined.findings.extend(to_upgrade(settings, format));
             examined.findings.extend(key_findings);
             let looked = look(&trees, &keys, now, &mut examined);
             if let Err(error) = looked {
@@ -90,13 +100,23 @@ pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> 
 fn refused(error: &OpenError) -> Finding {
     let remedy = match error {
         OpenError::Newer { .. } => "use the newer hookwheel that wrote it".to_owned(),
-        OpenError::Older { found, .. } => {
-            format!("the next start brings its format {found} to {FORMAT_VERSION}; look again then")
+        OpenError::Older { found: FORMAT_COPIED, .. } => LOOK_AGAIN.to_owned(),
+        OpenError::Older { .. } => {
+            "use the build that wrote it, or name another data directory (store.path)".to_owned()
         }
+        OpenError::HalfRestored(_) => "restore again".to_owned(),
         _ => PUT_BACK.to_owned(),
     };
-    let severity = if matches!(error, OpenError::Older { found: 4, .. }) { Severity::Note } else { Severity::Error };
+    let is_upgraded = matches!(error, OpenError::Older { found: FORMAT_COPIED, .. });
+    let severity = if is_upgraded { Severity::Note } else { Severity::Error };
     Finding::new(severity, "store", error.to_string(), remedy)
+}
+
+/// What a start, or an upgrade by hand, changes.
+fn to_upgrade(settings: &Settings, format: Option<u32>) -> Option<Finding> {
+    let found = format.filter(|found| *found < FORMAT_VERSION)?;
+    let what = OpenError::Older { path: settings.path.clone(), found }.to_string();
+    Some(Finding::new(Severity::Note, "store", what, LOOK_AGAIN))
 }
 
 /// The master keys that are there, or one that opens nothing; and what is wrong with them.
@@ -113,7 +133,7 @@ fn keys_of(settings: &Settings) -> (MasterKeys, Option<Finding>) {
 
 fn look(trees: &Trees, keys: &MasterKeys, now: UnixMs, examined: &mut Examined) -> Result<(), StoreError> {
     examined.findings.extend(missing_keys(trees, keys)?);
-    let known = Known::read(trees, keys)?;
+    let known = Known::read(trees, keys)?.of_format(examined.format);
     known.find_late(trees)?;
     let mut noted = Noted::default();
     let counted = pass::pass(trees, keys, &known, |wrong| {
