@@ -179,9 +179,20 @@ fn kind(value: &ValueKind) -> &'static str {
     }
 }
 
+/// A text without who it lets in: an address may have a name and a password in it, also where it may not.
+fn without_user(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((user, rest)) if user.contains(':') => {
+            let scheme = user.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+            format!("{scheme}…@{rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn found(value: &ValueKind) -> String {
     match value {
-        ValueKind::String(text) => format!("\"{text}\""),
+        ValueKind::String(text) => format!("\"{}\"", without_user(text)),
         ValueKind::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| found(&item.kind)).collect();
             format!("[{}]", items.join(", "))
