@@ -5,6 +5,7 @@ mod filled;
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use filled::{Bench, Filled, START, change, copy, event, fill, remove, rows, sled_at, unknown_version};
@@ -396,10 +397,21 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let url = server.url("");
     let (code, output) = run(dir.path(), &["doctor", "--offline", "--url", &url]);
     assert!(code == Some(0) && output.contains("the server at"), "{code:?}: {output}");
+    // Without a word it is the one that the configuration starts, whoever has logged in where.
+    let profiles = dir.path().join("hookwheel/profiles.toml");
+    fs::create_dir(dir.path().join("hookwheel")).expect("made");
+    fs::write(&profiles, "current = 'far'\n[profiles.far]\nurl = 'http://127.0.0.1:9'\nkey = 'hw_x'\n")
+        .expect("written");
+    fs::set_permissions(&profiles, fs::Permissions::from_mode(0o600)).expect("set");
+    let address = server.address.to_string();
+    let ended = Server::run(dir.path(), &["doctor", "--offline"], &[("HOOKWHEEL__SERVER__LISTEN", &address)]).end();
+    assert!(ended.status.success() && ended.output.contains(&url), "{}", ended.output);
     let (code, output) = run(dir.path(), &["doctor", "--repair"]);
     assert!(code == Some(2) && output.contains("in use by another process"), "{code:?}: {output}");
     assert!(server.terminate().success());
-    let (code, output) = run(dir.path(), &["doctor", "--offline", "--url", "http://127.0.0.1:9"]);
+    // Nor need a profile be fit that nobody asks for.
+    fs::set_permissions(&profiles, fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, output) = run(dir.path(), &["doctor", "--offline"]);
     assert!(code == Some(0) && output.contains("nothing is wrong: looked at "), "{code:?}: {output}");
 
     let data = Server::data(dir.path());

@@ -1,12 +1,14 @@
 //! `hookwheel doctor`: what is wrong with a store, a machine and a configuration, and what to do about it. What stays true: it ends
 //! with 0 where nothing is, with 1 where something is, and with 2 where it could not look.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use awc::http::Method;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::error::CliError;
-use super::server::ServerArgs;
+use super::server::{ServerArgs, ServerFlags};
 use super::terminal::print;
 use crate::client::{self, Call, Client};
 use crate::config::Config;
@@ -34,7 +36,7 @@ pub struct DoctorArgs {
 }
 
 /// Looks, mends where it is asked to, looks again, and says what is wrong.
-pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Result<(), CliError> {
+pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Result<(), CliError> {
     let repaired = args.repair.then(|| doctor::repair(config, !args.no_copy)).transpose();
     let repaired = repaired.map_err(|error| CliError::Failed(error.to_string()))?;
     let looked = doctor::look(config, !args.offline).await.map_err(|error| CliError::Failed(error.to_string()))?;
@@ -42,6 +44,7 @@ pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Resu
     let of = match looked.rows {
         Some(rows) => format!("{rows} rows of {place}"),
         None => {
+            let server = server_of(config, flags)?;
             findings.extend(ask(&server.client()?).await?);
             worst_first(&mut findings);
             format!("the server at {}, which has {place}", server.url)
@@ -58,6 +61,28 @@ pub async fn run(args: DoctorArgs, config: &Config, server: &ServerArgs) -> Resu
         1 => Err(CliError::Verdict(format!("1 finding: looked at {of}"))),
         count => Err(CliError::Verdict(format!("{count} findings: looked at {of}"))),
     }
+}
+
+/// The server that has the store: the one that is named, else the one that this configuration starts. Who has last logged in
+/// elsewhere does not mean that here.
+fn server_of(config: &Config, flags: &ServerFlags) -> Result<ServerArgs, CliError> {
+    let own = own_url(config).filter(|_| !flags.is_said());
+    ServerFlags { url: own.or(flags.url.clone()), ..flags.clone() }.server()
+}
+
+/// Where the server that this configuration starts is reached from this machine; `None` where nobody knows its port.
+fn own_url(config: &Config) -> Option<String> {
+    let (server, mut listen) = (&config.server, config.server.listen);
+    let has_tls = server.tls_certificate.is_some();
+    if has_tls && server.public_url.is_some() {
+        // The name that its certificate has.
+        return server.public_url.clone();
+    }
+    if listen.ip().is_unspecified() {
+        listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let scheme = if has_tls { "https" } else { "http" };
+    (listen.port() > 0).then(|| format!("{scheme}://{listen}"))
 }
 
 fn in_json(of: &str, repaired: Option<Repaired>, findings: &[Finding]) -> String {
@@ -118,6 +143,22 @@ fn table(findings: &[Finding], word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_server_that_has_a_store_is_the_one_that_the_configuration_starts() {
+        let mut config = Config::default();
+        let mut at = |listen: &str| {
+            config.server.listen = listen.parse().expect("an address");
+            own_url(&config)
+        };
+        assert_eq!(at("0.0.0.0:8080").as_deref(), Some("http://127.0.0.1:8080"));
+        assert_eq!(at("[::]:8080").as_deref(), Some("http://[::1]:8080"));
+        assert_eq!((at("10.0.0.1:80").as_deref(), at("127.0.0.1:0")), (Some("http://10.0.0.1:80"), None));
+        config.server.public_url = Some("https://hooks.example.com".into());
+        assert_eq!(own_url(&config), None, "whatever stands before it");
+        config.server.tls_certificate = Some("chain.pem".into());
+        assert_eq!(own_url(&config).as_deref(), Some("https://hooks.example.com"));
+    }
 
     #[test]
     fn each_finding_says_how_bad_where_and_what_to_do() {

@@ -99,7 +99,7 @@ pub fn run<E: std::fmt::Display>(
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
         Command::Doctor(args) => configured()
-            .and_then(|config| with_server(server(), async |server| doctor::run(args, &config, &server).await))
+            .and_then(|config| actix_rt::System::new().block_on(doctor::run(args, &config, flags)))
             .map_err(CliError::unless_verdict),
         Command::Version(args) => version::run(&args),
         Command::Config(args) => config::run(args, configured),
