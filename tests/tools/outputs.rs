@@ -213,7 +213,8 @@ fn what_is_received_and_cannot_be_shown_ends_the_receiver() {
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
     let address = lines.find_map(|line| {
         let line = line.expect("a line");
-        line.rsplit_once("http://").map(|(_, rest)| rest.trim_end_matches('/').parse().expect("an address"))
+        line.rsplit_once("receiving on http://")
+            .map(|(_, rest)| rest.trim_end_matches('/').parse().expect("an address"))
     });
     drop(lines);
     let mut client = super::support::Client::new(address.expect("it says where"), "");
