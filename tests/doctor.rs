@@ -406,6 +406,16 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let address = server.address.to_string();
     let ended = Server::run(dir.path(), &["doctor", "--offline"], &[("HOOKWHEEL__SERVER__LISTEN", &address)]).end();
     assert!(ended.status.success() && ended.output.contains(&url), "{}", ended.output);
+    // Where it is not reached, what is wrong around it is told all the same.
+    let env = [("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")];
+    let ended = Server::run(dir.path(), &["doctor", "--offline", "--url", "http://127.0.0.1:9"], &env).end();
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.output);
+    assert!(
+        ended.output.contains("cannot be reached") && !ended.output.contains("nothing is wrong"),
+        "{}",
+        ended.output
+    );
+    assert!(ended.output.contains("deliver.http_allowed is looser than its default"), "{}", ended.output);
     let (code, output) = run(dir.path(), &["doctor", "--repair"]);
     assert!(code == Some(2) && output.contains("in use by another process"), "{code:?}: {output}");
     assert!(server.terminate().success());
@@ -553,6 +563,23 @@ fn what_can_still_be_read_is_got_out_and_what_cannot_is_counted() {
     assert_eq!((code, webhooks.len(), left.len()), (Some(1), 0, events.len() - 1), "{output}");
     assert!(output.contains("not read: ") && output.contains("could not be read and are left out"), "{output}");
     assert!(!data.join("master.key").exists());
+}
+
+#[test]
+fn where_no_store_ever_was_nobody_is_told_that_one_is_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = Server::data(dir.path());
+    let path = data.to_str().expect("a plain path");
+    for command in [
+        &["store", "export", "--from-damaged", path][..],
+        &["store", "accept-loss", "--yes"],
+        &["doctor", "--offline", "--repair"],
+    ] {
+        let (code, output) = run(dir.path(), command);
+        assert!(matches!(code, Some(1 | 2)), "{command:?}: {output}");
+        assert!(output.contains(&format!("there is no store in {path}: name the data directory")), "{output}");
+        assert!(!data.exists(), "{command:?} makes nothing");
+    }
 }
 
 #[test]

@@ -41,26 +41,39 @@ pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Resu
     let repaired = repaired.map_err(|error| CliError::Failed(error.to_string()))?;
     let looked = doctor::look(config, !args.offline).await.map_err(|error| CliError::Failed(error.to_string()))?;
     let (mut findings, place) = (looked.findings, config.store.path.display().to_string());
-    let of = match looked.rows {
-        Some(rows) => format!("{rows} rows of {place}"),
-        None => {
-            let server = server_of(config, flags)?;
-            findings.extend(ask(&server.client()?).await?);
-            worst_first(&mut findings);
-            format!("the server at {}, which has {place}", server.url)
-        }
+    let (of, unasked) = match looked.rows {
+        Some(rows) => (format!("{rows} rows of {place}"), None),
+        None => match ask_server_of(config, flags).await {
+            Ok((url, more)) => {
+                findings.extend(more);
+                worst_first(&mut findings);
+                (format!("the server at {url}, which has {place}"), None)
+            }
+            // What is known without it may say why.
+            Err(error) => (format!("machine and configuration alone, since a server has {place}"), Some(error)),
+        },
     };
     let count = findings.iter().filter(|finding| finding.counts()).count();
     // The verdict counts even where nobody reads why.
     let printed = print(&match args.json {
         true => in_json(&of, repaired, &findings),
-        false => in_words(&of, repaired.as_ref(), &findings, count == 0),
+        false => in_words(&of, repaired.as_ref(), &findings, count == 0 && unasked.is_none()),
     });
+    if let Some(error) = unasked {
+        return Err(error);
+    }
     match count {
         0 => printed,
         1 => Err(CliError::Verdict(format!("1 finding: looked at {of}"))),
         count => Err(CliError::Verdict(format!("{count} findings: looked at {of}"))),
     }
+}
+
+/// Asks the server that has the store; says where that is, and what it finds.
+async fn ask_server_of(config: &Config, flags: &ServerFlags) -> Result<(String, Vec<Finding>), CliError> {
+    let server = server_of(config, flags)?;
+    let findings = ask(&server.prompt_client(None)?).await?;
+    Ok((server.url, findings))
 }
 
 /// The server that has the store: the one that is named, else the one that this configuration starts. Who has last logged in

@@ -61,6 +61,9 @@ pub enum OpenError {
         "the data directory {0} cannot be opened: {1}; let the user that runs hookwheel own it and write there, or set another HOOKWHEEL__STORE__PATH"
     )]
     Io(PathBuf, std::io::Error),
+    /// There never was a store.
+    #[error("there is no store in {0}: name the data directory that has one")]
+    Nothing(PathBuf),
     /// There was a store, and its log is not there.
     #[error(
         "the data directory {0} held a store, and its log, the file db, is missing or empty. Nothing was changed. {advice}",

@@ -71,9 +71,7 @@ pub fn repair(settings: &Settings, copy_at: Option<UnixMs>) -> Result<Repaired, 
 
 /// One that an upgrade changes is upgraded first: that makes a copy of its own, and builds what the older format lacks.
 fn refuse_older(settings: &Settings) -> Result<(), OpenError> {
-    if !create::has_log(&settings.path) {
-        return Err(OpenError::Gone(settings.path.clone()));
-    }
+    create::must_have_log(&settings.path)?;
     let found = opened::look_at_format(settings, |_| Ok(()))?.filter(|found| *found < FORMAT_VERSION);
     found.map_or(Ok(()), |found| Err(OpenError::Older { path: settings.path.clone(), found }))
 }

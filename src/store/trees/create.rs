@@ -77,6 +77,16 @@ pub fn had_store(path: &Path) -> io::Result<bool> {
     Ok(path.join(MARK).exists() || (!path.join(MAKING).exists() && !snapshots(path)?.is_empty()))
 }
 
+/// Refuses where there is no log to look at: a store is lost, or never was there.
+pub fn must_have_log(path: &Path) -> Result<(), OpenError> {
+    let had_store = had_store(path).map_err(|error| OpenError::Io(path.into(), error))?;
+    match (has_log(path), had_store) {
+        (true, _) => Ok(()),
+        (false, true) => Err(OpenError::Gone(path.into())),
+        (false, false) => Err(OpenError::Nothing(path.into())),
+    }
+}
+
 /// sled's snapshots.
 pub fn snapshots(path: &Path) -> io::Result<Vec<PathBuf>> {
     let files = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;

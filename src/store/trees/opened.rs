@@ -54,9 +54,7 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
 /// Opens a store that is there, whatever is missing in it, and says what speaks against it.
 pub fn open_to_look(settings: &Settings) -> Result<(Opened, Option<OpenError>), OpenError> {
     let path = settings.path.as_path();
-    if !create::has_log(path) {
-        return Err(OpenError::Gone(path.into()));
-    }
+    create::must_have_log(path)?;
     // Opening it makes a log longer that was cut short.
     let bytes = fs::metadata(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?.len();
     let opened = open(settings, None)?;
