@@ -566,6 +566,19 @@ fn what_can_still_be_read_is_got_out_and_what_cannot_is_counted() {
 }
 
 #[test]
+fn who_else_can_read_the_keys_is_told_and_a_look_changes_nothing_about_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(Server::start(dir.path(), &[]).terminate().success());
+    let key = Server::data(dir.path()).join("master.key");
+    let mode = || fs::metadata(&key).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((run(dir.path(), &["doctor", "--offline"]).0, mode()), (Some(0), 0o600));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, output) = run(dir.path(), &["doctor", "--offline"]);
+    assert!(code == Some(1) && output.contains("can read the master keys"), "{code:?}: {output}");
+    assert_eq!((run(dir.path(), &["serve", "--check"]).0, mode()), (Some(0), 0o644), "neither look mends it");
+}
+
+#[test]
 fn where_no_store_ever_was_nobody_is_told_that_one_is_lost() {
     let dir = tempfile::tempdir().expect("a folder");
     let data = Server::data(dir.path());

@@ -183,11 +183,17 @@ fn ahead_of(trees: &Trees, now: UnixMs) -> Result<Option<Finding>, StoreError> {
     }))
 }
 
-/// Whether a copy of the keys should be kept elsewhere: they lie beside what they seal.
-pub fn advice(settings: &Settings) -> Option<Finding> {
+/// What to know of where the keys are: whether others can read them, and that a copy should be kept elsewhere where they lie beside
+/// what they seal.
+pub fn advice(settings: &Settings) -> Vec<Finding> {
+    let open = master_keys::exposed(settings).map(|path| {
+        let what = "others on this machine can read the master keys";
+        Finding::new(Severity::Warning, "files", what, "set its mode to 600").at(path.display().to_string())
+    });
     let path = settings.path.join(super::settings::OWN_MASTER_KEYS);
-    (matches!(settings.master_keys, MasterKeySource::Own) && path.exists()).then(|| {
-        let what = "the master key lies beside what it seals, and nobody but you has a copy of it";
+    let beside = (matches!(settings.master_keys, MasterKeySource::Own) && path.exists()).then(|| {
+        let what = "the master key lies beside what it seals: whoever copies the directory has both, and a lost disk loses both";
         Finding::new(Severity::Note, "master_key", what, "keep a copy elsewhere").at(path.display().to_string())
-    })
+    });
+    open.into_iter().chain(beside).collect()
 }
