@@ -65,7 +65,12 @@ pub fn prepare(settings: &Settings, whole: bool) -> Result<Option<Marked>, OpenE
 
 /// Whether the log has anything in it.
 pub fn has_log(path: &Path) -> bool {
-    path.join(LOG).metadata().is_ok_and(|log| log.len() > 0)
+    log_bytes(path).is_ok_and(|bytes| bytes > 0)
+}
+
+/// How long the log is.
+pub fn log_bytes(path: &Path) -> io::Result<u64> {
+    Ok(path.join(LOG).metadata()?.len())
 }
 
 /// Whether there is what only a store that was opened leaves. While the files of a new one are moved in, their folder is

@@ -10,7 +10,7 @@ use super::copies::{self, By};
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
-use super::mark::Marked;
+use super::mark::{self, Marked};
 use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_COPIED, FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};
@@ -44,7 +44,8 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
     let had_groups = marked.is_some_and(|marked| marked.group.number > 0);
     let copies = is_whole.is_some() && settings.upgrade_copy;
     let (sled, format) = open_sled(path, settings, had_groups, copies)?;
-    let ledger = if format.is_some() { read_ledger(path, &sled)? } else { Ledger::new() };
+    let (tree, _) = PLACE;
+    let ledger = if format.is_some() { read_ledger(path, &sled.trees[tree as usize])? } else { Ledger::new() };
     if let Some(check) = is_whole {
         check(path, marked.as_ref(), &ledger)?;
     }
@@ -55,12 +56,8 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
 pub fn open_to_look(settings: &Settings) -> Result<(Opened, Option<OpenError>), OpenError> {
     let path = settings.path.as_path();
     create::must_have_log(path)?;
-    // Opening it makes a log longer that was cut short.
-    let bytes = fs::metadata(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?.len();
+    let short = refuse_short(path).err();
     let opened = open(settings, None)?;
-    let closed = opened.marked.and_then(|marked| marked.closed);
-    let short = closed.filter(|expected| bytes < *expected);
-    let short = short.map(|expected| OpenError::Short { path: path.into(), found: bytes, expected });
     let refusal = short.or_else(|| check(path, opened.marked.as_ref(), &opened.ledger).err());
     Ok((opened, refusal))
 }
@@ -179,6 +176,27 @@ pub fn look_at_format(
     format
 }
 
+/// Refuses a store whose log was cut short, as a start does: before it is opened, since that makes it longer.
+pub fn refuse_short(path: &Path) -> Result<(), OpenError> {
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
+    let closed = mark::read(path).map_err(cannot)?.and_then(|marked| marked.closed);
+    let found = create::log_bytes(path).map_err(cannot)?;
+    let short = closed.filter(|expected| found < *expected);
+    short.map_or(Ok(()), |expected| Err(OpenError::Short { path: path.into(), found, expected }))
+}
+
+/// Refuses a store that lacks what its mark knows, as a start does.
+pub fn refuse_incomplete(db: &sled::Db, path: &Path) -> Result<(), OpenError> {
+    match format_of(db, path) {
+        // It has no mark.
+        Err(OpenError::Older { found: FORMAT_COPIED, .. }) => return Ok(()),
+        format => format?,
+    };
+    let Some(marked) = mark::read(path).map_err(|error| OpenError::Io(path.into(), error))? else { return Ok(()) };
+    let rows = db.open_tree(Tree::ALL[PLACE.0 as usize].1).map_err(|error| open_error(path, error))?;
+    check(path, Some(&marked), &read_ledger(path, &rows)?)
+}
+
 /// The format of an existing store; `None` in a new one.
 fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
     let meta = db.open_tree(Tree::ALL[Tree::Meta as usize].1).map_err(|error| open_error(path, error))?;
@@ -193,9 +211,9 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
     }
 }
 
-fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
+fn read_ledger(path: &Path, rows: &sled::Tree) -> Result<Ledger, OpenError> {
     let (tree, key) = PLACE;
-    let record = caught_opening(|| sled.trees[tree as usize].get(key)).map_err(|error| OpenError::of(path, error))?;
+    let record = caught_opening(|| rows.get(key)).map_err(|error| OpenError::of(path, error))?;
     let record: Option<sled::IVec> = record.map_err(|error| open_error(path, error))?;
     let damaged = || OpenError::Damaged { path: path.into(), why: "the number of its last group".into() };
     let Some(record) = record else { return Ok(Ledger::default()) };
