@@ -84,32 +84,43 @@ pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<()
     Ok(())
 }
 
-/// Opens sled. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log as
-/// well, so the log is read without it.
 fn open_sled(
     path: &Path,
     settings: &Settings,
     had_groups: bool,
     copies: bool,
 ) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    let opened = with_snapshot_or_without(path, || open_trees(path, settings, copies), |(_, format)| format.is_none());
+    match opened {
+        Ok((_, None)) if had_groups => {
+            let why = "nothing is in its log".to_owned();
+            Err(OpenError::Damaged { path: path.into(), why })
+        }
+        opened => opened,
+    }
+}
+
+/// Opens sled, as `open` does. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log
+/// as well, so the log is read without it.
+fn with_snapshot_or_without<T>(
+    path: &Path,
+    open: impl Fn() -> Result<T, OpenError>,
+    is_nothing: impl Fn(&T) -> bool,
+) -> Result<T, OpenError> {
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let snapshots = create::snapshots(path).map_err(cannot)?;
-    match open_trees(path, settings, copies) {
+    match open() {
         Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
             create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
-            let opened = match open_trees(path, settings, copies) {
+            let opened = match open() {
                 // sled takes a log in which it finds nothing for a new one.
-                Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
+                Ok(opened) if is_nothing(&opened) => Err(OpenError::Damaged { path: path.into(), why }),
                 opened => opened,
             };
             let last = if opened.is_ok() { remove(&aside) } else { put_back(&aside, &snapshots) };
             last.map_err(cannot).and(opened)
-        }
-        Ok((_, None)) if had_groups => {
-            let why = "nothing is in its log".to_owned();
-            Err(OpenError::Damaged { path: path.into(), why })
         }
         opened => opened,
     }
@@ -160,18 +171,19 @@ fn open_trees_or_panic(
 /// The format of a store that is there, after `look` had a look at it; also of one that is brought to the present format first.
 pub fn look_at_format(
     settings: &Settings,
-    look: impl FnOnce(&sled::Db) -> Result<(), OpenError>,
+    look: impl Fn(&sled::Db) -> Result<(), OpenError>,
 ) -> Result<Option<u32>, OpenError> {
     let path = settings.path.as_path();
-    let looked = caught_opening(|| {
+    let look = || {
         let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
         look(&db)?;
         match format_of(&db, path) {
             Err(OpenError::Older { found: FORMAT_COPIED, .. }) => Ok(Some(FORMAT_COPIED)),
             format => format,
         }
-    });
-    let format = looked.map_err(|error| OpenError::of(path, error)).flatten();
+    };
+    let looked = || caught_opening(look).map_err(|error| OpenError::of(path, error)).flatten();
+    let format = with_snapshot_or_without(path, looked, Option::is_none);
     create::released(&path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?;
     format
 }
@@ -291,6 +303,9 @@ mod tests {
         let snapshots = create::snapshots(path).unwrap();
         assert!(!snapshots.is_empty());
         snapshots.iter().for_each(|snapshot| fs::write(snapshot, [9; 99]).unwrap());
+        let look = || look_at_format(&Settings::at(path), |_| Ok(()));
+        assert_eq!(look().unwrap(), Some(FORMAT_VERSION), "who looks sees what a start does");
+        create::snapshots(path).unwrap().iter().for_each(|snapshot| fs::write(snapshot, [9; 99]).unwrap());
         let trees = try_store(path).unwrap();
         assert_eq!(trees.get(Tree::Meta, b"a row").unwrap().unwrap(), [7]);
         let is_aside =
