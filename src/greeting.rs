@@ -72,7 +72,8 @@ pub fn greet(
     }
     say.line(format!("guide: {}/docs", found()));
     let url = format!("{scheme}://{}", here(address));
-    let kept = if config.is_dev { keep(&url, first_key, takes) } else { None };
+    // A service has no person beside it who would use one, and its home is no place for keys.
+    let kept = if config.is_dev && !is_service() { keep(&url, first_key, takes) } else { None };
     if say.is_json {
         // Nobody copies a command from there.
         return;
@@ -88,6 +89,11 @@ pub fn greet(
     say.line("try it:".into());
     say.line(format!("  curl -sS {url}/api/v1/events -H \"Authorization: Bearer {key}\" \\"));
     say.line("    -d '{\"type\":\"task.created\",\"data\":{\"id\":1}}'".into());
+}
+
+/// Whether a supervisor has started the process and hears how it is.
+fn is_service() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
 }
 
 /// Keeps the first key in the profile of development, and gives what a command has to say to mean it. A server goes on without.

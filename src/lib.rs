@@ -214,14 +214,16 @@ pub fn requests(config: &Config) -> Result<deliver::Requests, ServeError> {
     Ok(deliver::requests_alone(&settings, trust))
 }
 
-/// Gives what can be read of the store in `path`, a line each: what `hookwheel store export --from-damaged` does.
+/// Gives what can be read of the store in `path`, a line each, its end included: what `hookwheel store export --from-damaged` does.
 pub fn rescue(
     config: &Config,
     path: &Path,
     secrets: bool,
-    line: impl FnMut(&str) -> std::io::Result<()>,
+    mut line: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<store::Rescued, store::OpenError> {
-    store::rescue(&store::Settings { path: path.into(), ..settings::of_store(config) }, secrets, line)
+    let settings = store::Settings { path: path.into(), ..settings::of_store(config) };
+    let told = |saved: &store::Saved<'_>| api::saved_line(saved, secrets).map_err(|problem| problem.to_string());
+    store::rescue(&settings, &told, &mut line)
 }
 
 /// Brings the store that is configured to the present format, with a copy before or without: what `hookwheel store upgrade` does.

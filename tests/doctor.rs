@@ -5,13 +5,14 @@ mod filled;
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use filled::{Bench, Filled, START, change, copy, fill, remove, rows, sled_at, unknown_version};
+use filled::{Bench, Filled, START, change, copy, event, fill, remove, rows, sled_at, unknown_version};
 use hookwheel::clock::Dice;
 use hookwheel::domain::finding::{Finding, Severity};
 use hookwheel::domain::id::{DeliveryId, EventId};
-use hookwheel::store::{self, Examined, OpenError, Settings};
+use hookwheel::store::{self, Examined, OpenError, Settings, Store};
 use serde_json::{Value, json};
 use support::{Answer, Receiver, Running, Server};
 
@@ -34,7 +35,7 @@ fn examine_at(data: &Path, now: u64) -> Examined {
 
 fn repair(data: &Path) -> store::Repaired {
     loop {
-        match store::repair(&Settings::at(data)) {
+        match store::repair(&Settings::at(data), None) {
             Err(OpenError::InUse(_)) => std::thread::yield_now(),
             repaired => break repaired.expect("it can be mended"),
         }
@@ -396,10 +397,31 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let url = server.url("");
     let (code, output) = run(dir.path(), &["doctor", "--offline", "--url", &url]);
     assert!(code == Some(0) && output.contains("the server at"), "{code:?}: {output}");
+    // Without a word it is the one that the configuration starts, whoever has logged in where.
+    let profiles = dir.path().join("hookwheel/profiles.toml");
+    fs::create_dir(dir.path().join("hookwheel")).expect("made");
+    fs::write(&profiles, "current = 'far'\n[profiles.far]\nurl = 'http://127.0.0.1:9'\nkey = 'hw_x'\n")
+        .expect("written");
+    fs::set_permissions(&profiles, fs::Permissions::from_mode(0o600)).expect("set");
+    let address = server.address.to_string();
+    let ended = Server::run(dir.path(), &["doctor", "--offline"], &[("HOOKWHEEL__SERVER__LISTEN", &address)]).end();
+    assert!(ended.status.success() && ended.output.contains(&url), "{}", ended.output);
+    // Where it is not reached, what is wrong around it is told all the same.
+    let env = [("HOOKWHEEL__DELIVER__HTTP_ALLOWED", "true")];
+    let ended = Server::run(dir.path(), &["doctor", "--offline", "--url", "http://127.0.0.1:9"], &env).end();
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.output);
+    assert!(
+        ended.output.contains("cannot be reached") && !ended.output.contains("nothing is wrong"),
+        "{}",
+        ended.output
+    );
+    assert!(ended.output.contains("deliver.http_allowed is looser than its default"), "{}", ended.output);
     let (code, output) = run(dir.path(), &["doctor", "--repair"]);
     assert!(code == Some(2) && output.contains("in use by another process"), "{code:?}: {output}");
     assert!(server.terminate().success());
-    let (code, output) = run(dir.path(), &["doctor", "--offline", "--url", "http://127.0.0.1:9"]);
+    // Nor need a profile be fit that nobody asks for.
+    fs::set_permissions(&profiles, fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, output) = run(dir.path(), &["doctor", "--offline"]);
     assert!(code == Some(0) && output.contains("nothing is wrong: looked at "), "{code:?}: {output}");
 
     let data = Server::data(dir.path());
@@ -416,6 +438,9 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let copies: Vec<_> =
         fs::read_dir(data.join("copies")).expect("a folder").map(|one| one.expect("one").path()).collect();
     assert!(copies.len() == 1 && copies[0].join("db").exists() && !copies[0].join("master.key").exists());
+    let (code, output) = run(dir.path(), &["doctor", "--offline", "--repair"]);
+    assert!(code == Some(0) && output.contains("nothing was mended"), "{code:?}: {output}");
+    assert_eq!(fs::read_dir(data.join("copies")).expect("a folder").count(), 1, "no further copy is kept");
     let server = Server::start(dir.path(), &[]);
     assert_eq!(server.client().get("/api/v1/events/e1").data(200)["id"], "e1", "it is found by its name again");
     assert!(server.terminate().success());
@@ -427,6 +452,57 @@ fn the_command_looks_mends_and_ends_with_what_scripts_go_by() {
     let env = [("HOOKWHEEL__STORE__PATH", file.to_str().expect("a plain path"))];
     let ended = Running::start(dir.path(), &["doctor", "--offline"], &env).end();
     assert!(ended.status.code() != Some(0), "{}", ended.output);
+}
+
+/// A folder where there is some room and a floor below it can be said; in memory, if that can be, where others write little.
+fn roomy() -> Option<tempfile::TempDir> {
+    let places = [Path::new("/dev/shm").to_path_buf(), std::env::temp_dir()];
+    let has_room = |place: &&std::path::PathBuf| {
+        rustix::fs::statvfs(place.as_path())
+            .is_ok_and(|stat| (1 << 30..1 << 40).contains(&(stat.f_bavail * stat.f_frsize)))
+    };
+    let place = places.iter().find(has_room);
+    if place.is_none() {
+        eprintln!("doctor: skipped, there is no disk with 1 GiB to 1 TiB of room");
+    }
+    place.map(|place| tempfile::tempdir_in(place).expect("a folder"))
+}
+
+#[test]
+fn how_long_there_is_space_is_told_with_its_reckoning_unless_retention_ends_the_growth() {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let Some(dir) = roomy() else { return };
+    let data = Server::data(dir.path());
+    let mut bench = Bench::open(&data);
+    bench.now(|staging| staging.create_account(Store::default_account("standard"))).expect("an account");
+    bench.publish(event("a.a", "1"));
+    bench.clock.turn_to(bench.clock.now() + DAY_MS + 3_600_000);
+    bench.publish(event("a.a", "2"));
+    bench.close();
+    let grown = examine_at(&data, NOW + 2 * DAY_MS).grown.expect("all rows are met");
+    assert!(grown.files_bytes > 1 << 20 && grown.kept_bytes > 0, "{grown:?}");
+    assert!((DAY_MS..2 * DAY_MS).contains(&grown.over_ms), "{grown:?}");
+
+    let told = |days_of_room: u64, event_days: &str| {
+        let stat = rustix::fs::statvfs(&data).expect("it is there");
+        let least = stat.f_bavail * stat.f_frsize - days_of_room * grown.files_bytes;
+        let env = [
+            ("HOOKWHEEL__STORE__FREE_BYTES_MIN", &*least.to_string()),
+            ("HOOKWHEEL__RETENTION__EVENT_DAYS", event_days),
+        ];
+        let ended = Server::run(dir.path(), &["doctor", "--offline", "--json"], &env).end();
+        let found: Vec<Finding> = serde_json::from_value(json_of(&ended.output)["findings"].take()).expect("findings");
+        found
+            .into_iter()
+            .filter(|one| one.check == "space" && one.what.starts_with("no event is taken any more in "))
+            .collect::<Vec<_>>()
+    };
+    let few = told(7, "0");
+    assert!(few.len() == 1 && few[0].severity == Severity::Warning, "{few:?}");
+    assert!(few[0].what.contains("for the events of a day") && few[0].places.len() == 1, "{few:?}");
+    assert!(few[0].remedy.contains("[retention]"), "{few:?}");
+    assert_eq!(told(40, "90")[0].severity, Severity::Note);
+    assert_eq!(told(40, "1"), [], "the first events go before it is full");
 }
 
 #[test]
@@ -487,4 +563,90 @@ fn what_can_still_be_read_is_got_out_and_what_cannot_is_counted() {
     assert_eq!((code, webhooks.len(), left.len()), (Some(1), 0, events.len() - 1), "{output}");
     assert!(output.contains("not read: ") && output.contains("could not be read and are left out"), "{output}");
     assert!(!data.join("master.key").exists());
+}
+
+#[test]
+fn who_else_can_read_the_keys_is_told_and_a_look_changes_nothing_about_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(Server::start(dir.path(), &[]).terminate().success());
+    let key = Server::data(dir.path()).join("master.key");
+    let mode = || fs::metadata(&key).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((run(dir.path(), &["doctor", "--offline"]).0, mode()), (Some(0), 0o600));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, output) = run(dir.path(), &["doctor", "--offline"]);
+    assert!(code == Some(1) && output.contains("can read the master keys"), "{code:?}: {output}");
+    assert_eq!((run(dir.path(), &["serve", "--check"]).0, mode()), (Some(0), 0o644), "neither look mends it");
+}
+
+#[test]
+fn where_no_store_ever_was_nobody_is_told_that_one_is_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = Server::data(dir.path());
+    let path = data.to_str().expect("a plain path");
+    for command in [
+        &["store", "export", "--from-damaged", path][..],
+        &["store", "accept-loss", "--yes"],
+        &["doctor", "--offline", "--repair"],
+    ] {
+        let (code, output) = run(dir.path(), command);
+        assert!(matches!(code, Some(1 | 2)), "{command:?}: {output}");
+        assert!(output.contains(&format!("there is no store in {path}: name the data directory")), "{output}");
+        assert!(!data.exists(), "{command:?} makes nothing");
+    }
+}
+
+#[test]
+fn what_was_got_out_is_imported_as_it_was_and_sends_no_more_than_it_did() {
+    let (old, new) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let server = Server::start(old.path(), &[]);
+    let mut client = server.client();
+    let made = client.post(
+        "/api/v1/webhooks",
+        &json!({
+            "url": "http://127.0.0.1:9/x", "events": ["a.*"], "filter": "@.data.n > 1", "max_in_flight": 3,
+            "headers": {"X-Team": "blue", "X-Api-Key": "a-key-of-theirs"},
+        }),
+    );
+    let made = made.data(201);
+    let (id, secret) = (made["id"].as_str().expect("an id"), made["secret"].as_str().expect("a secret"));
+    client.post(&format!("/api/v1/webhooks/{id}/pause"), &json!({})).data(200);
+    client.post("/api/v1/event-types", &json!({"type": "a.a", "description": "it happened"})).data(201);
+    let body = "{\"type\": \"a.a\", \"id\": \"e1\", \"data\": {\n  \"n\": 1.0\r\n}}";
+    assert_eq!(client.request("POST", "/api/v1/events", body.as_bytes()).status, 202);
+    assert!(server.terminate().success());
+
+    let data = Server::data(old.path());
+    let export = |arguments: &[&str]| {
+        let path = data.to_str().expect("a plain path");
+        let (code, output) = run(old.path(), &[&["store", "export", "--from-damaged", path], arguments].concat());
+        assert_eq!(code, Some(0), "{output}");
+        output
+    };
+    let bare = export(&[]);
+    assert!(!bare.contains(secret) && !bare.contains("a-key-of-theirs") && bare.contains("blue"), "{bare}");
+    let lines: Vec<String> =
+        export(&["--secrets"]).lines().filter(|line| !line.ends_with("were read")).map(str::to_owned).collect();
+    let read = |line: &String| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let event = lines.iter().find(|line| read(line)["kind"] == "event").expect("an event");
+    assert!(event.contains(r#""account":"default""#) && event.contains(r#""n": 1.0"#), "as it was published: {event}");
+
+    let file = new.path().join("moved.ndjson");
+    fs::write(&file, lines.join("\n")).expect("written");
+    let server = Server::start(new.path(), &[]);
+    let env = [("HOOKWHEEL_URL", &*server.url("")), ("HOOKWHEEL_KEY", server.key)];
+    let imported = Running::start(new.path(), &["import", file.to_str().expect("a plain path")], &env).end();
+    assert_eq!(imported.status.code(), Some(0), "{}", imported.output);
+    let mut client = server.client();
+    let there = client.get(&format!("/api/v1/webhooks/was-{id}")).data(200);
+    for (name, value) in [
+        ("status", json!("paused")),
+        ("filter", json!("@.data.n > 1")),
+        ("events", json!(["a.*"])),
+        ("max_in_flight", json!(3)),
+        ("headers", json!({"X-Team": "blue", "X-Api-Key": "a-key-of-theirs"})),
+    ] {
+        assert_eq!(there[name], value, "{name} of {there}");
+    }
+    assert_eq!(client.get(&format!("/api/v1/webhooks/was-{id}/secret")).data(200)["secret"], secret);
+    assert_eq!(client.get("/api/v1/event-types/a.a").data(200)["description"], "it happened");
 }

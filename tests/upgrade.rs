@@ -70,6 +70,23 @@ fn what_a_start_would_do_is_said_and_not_done() {
 }
 
 #[test]
+fn the_doctor_tells_of_an_older_format_and_leaves_it_to_the_upgrade() {
+    for format in 4..=10 {
+        let dir = unpacked(format);
+        let doctor = |arguments: &[&str]| run(dir.path(), &[&["doctor", "--offline"], arguments].concat());
+        let (code, output) = doctor(&[]);
+        assert_eq!(code, Some(0), "{format}: {output}");
+        assert!(output.contains(&format!("has format {format}, which is older")), "{format}: {output}");
+        let (code, output) = doctor(&["--repair"]);
+        assert!(code == Some(2) && output.contains("`hookwheel store upgrade`, brings it to 11"), "{format}: {output}");
+        assert!(!Server::data(dir.path()).join("copies").exists(), "{format}: nothing was begun");
+        assert_eq!(run(dir.path(), &["store", "upgrade", "--no-copy"]).0, Some(0), "{format}");
+        let (code, output) = doctor(&["--repair"]);
+        assert!(code == Some(0) && output.contains("nothing was mended"), "{format}: {output}");
+    }
+}
+
+#[test]
 fn a_copy_is_made_before_and_goes_after_a_clean_stop() {
     for format in 4..=10 {
         let dir = unpacked(format);

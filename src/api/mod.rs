@@ -23,6 +23,7 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod jobs;
+pub(crate) mod lines;
 pub(crate) mod masking;
 pub(crate) mod master_keys;
 pub(crate) mod openapi;
@@ -53,6 +54,7 @@ pub use door::front::Front;
 pub use door::listener::{Door, Listening, listen};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;
+pub use lines::saved_line;
 pub use outbound::Outbound;
 pub use state::{Api, Knob, MailRule, PeopleRules, Quotas, Settings};
 

@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::{note, print};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time;
@@ -101,17 +102,17 @@ pub async fn run(args: BackupArgs, of: Of<'_>) -> Result<(), CliError> {
         // It is of no use; if it cannot be removed, its name says so.
         let _ = fs::remove_file(&partial);
     }
-    let (folder, keep) = match (made?, folder, args.keep) {
-        (None, Some(folder), Some(keep)) => (folder, keep as usize),
-        (None, ..) => return Ok(()),
-        (Some(wrong), ..) => {
-            let kept = if args.keep.is_some() { "; no older one was removed" } else { "" };
-            return Err(CliError::Verdict(format!(
-                "the backup is made, and something is wrong with the store: {wrong}{kept}. Ask `hookwheel doctor`"
-            )));
-        }
-    };
-    remove_older(&folder, keep)
+    let (found, wrong) = made?;
+    if let (None, Some(folder), Some(keep)) = (&wrong, &folder, args.keep) {
+        remove_older(folder, keep as usize)?;
+    }
+    // Last: it is made, whether or not anybody reads so.
+    let printed = print(&format!("{}: {found}\n", file.display()));
+    let Some(wrong) = wrong else { return printed };
+    let kept = if args.keep.is_some() { "; no older one was removed" } else { "" };
+    Err(CliError::Verdict(format!(
+        "the backup is made, and something is wrong with the store: {wrong}{kept}. Ask `hookwheel doctor`"
+    )))
 }
 
 /// A file for its owner alone, in place of what a backup that was killed left; refused while another one writes it.
@@ -131,8 +132,8 @@ fn is_left(partial: &File) -> bool {
     flock(partial, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Takes it, verifies it, and gives it its name. Says what was wrong with the store, if anything was.
-async fn make(of: Of<'_>, mut out: File, partial: &Path, file: &Path) -> Result<Option<String>, CliError> {
+/// Takes it, verifies it, and gives it its name. Says what it is, and what was wrong with the store, if anything was.
+async fn make(of: Of<'_>, mut out: File, partial: &Path, file: &Path) -> Result<(String, Option<String>), CliError> {
     let cannot = || CliError::io(partial.display().to_string());
     take(of, &mut out).await?;
     out.sync_all().map_err(cannot())?;
@@ -140,8 +141,7 @@ async fn make(of: Of<'_>, mut out: File, partial: &Path, file: &Path) -> Result<
     fs::rename(partial, file).map_err(cannot())?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(CliError::io(folder.display().to_string()))?;
-    println!("{}: {found}", file.display());
-    Ok(wrong)
+    Ok((found, wrong))
 }
 
 async fn take(of: Of<'_>, out: &mut impl Write) -> Result<(), CliError> {
@@ -176,8 +176,8 @@ pub fn restore(args: &RestoreArgs, mut config: Config) -> Result<(), CliError> {
     let shown = args.file.display();
     if args.check {
         let (found, wrong) = check(&args.file)?;
-        println!("{shown}: {found}");
-        return wrong.map_or(Ok(()), |wrong| {
+        let printed = print(&format!("{shown}: {found}\n"));
+        return wrong.map_or(printed, |wrong| {
             Err(CliError::Verdict(format!("something was wrong with the store when it was backed up: {wrong}")))
         });
     }
@@ -185,17 +185,19 @@ pub fn restore(args: &RestoreArgs, mut config: Config) -> Result<(), CliError> {
         config.store.path.clone_from(to);
     }
     if crate::is_half_restored(&config) {
-        eprintln!("hookwheel: a restore into {} was broken off: it begins anew", config.store.path.display());
+        note(format_args!("hookwheel: a restore into {} was broken off: it begins anew", config.store.path.display()));
     }
     let found = crate::restore(&config, open(&args.file)?, args.accept_differences);
     let found = found.map_err(|error| CliError::Failed(format!("{shown}: {error}")))?;
     let (keys, path) = (found.header.master_keys.join(", "), config.store.path.display());
-    println!("{shown}: {} group commits are restored in {path}.", found.closing.group);
-    println!("It needs the master keys {keys}, which are not in a backup: put them back before the server is started.");
     if let Some(wrong) = found.closing.wrong() {
-        eprintln!("hookwheel: something was wrong with the store when it was backed up: {wrong}");
+        note(format_args!("hookwheel: something was wrong with the store when it was backed up: {wrong}"));
     }
-    Ok(())
+    print(&format!(
+        "{shown}: {} group commits are restored in {path}.\n\
+        It needs the master keys {keys}, which are not in a backup: put them back before the server is started.\n",
+        found.closing.group
+    ))
 }
 
 /// Says what a backup is that is whole, and what was wrong with the store, if anything was.

@@ -1,11 +1,10 @@
 //! `hookwheel completions`: what a shell completes the command line with, as packages ship it.
 
-use std::io::Write;
-
 use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::error::CliError;
+use super::terminal::print;
 
 /// For which shell.
 #[derive(Debug, Args)]
@@ -18,5 +17,5 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs, mut command: Command) -> Result<(), CliError> {
     let (name, mut script) = (command.get_name().to_owned(), Vec::new());
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    std::io::stdout().lock().write_all(&script).map_err(CliError::io("standard output"))
+    print(&String::from_utf8_lossy(&script))
 }

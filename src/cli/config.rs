@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::error::CliError;
+use super::terminal::print;
 use crate::config::{Config, DEFAULT_FILE, Documented, commented, documented, is_live, nearest, variable};
 
 /// The arguments of `hookwheel config`.
@@ -175,10 +176,32 @@ fn pretty(rows: &[Value]) -> String {
     format!("{:#}\n", Value::from(rows.to_vec()))
 }
 
-/// Whoever reads only the first lines of it has what he wants.
-fn print(text: &str) -> Result<(), CliError> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Io("standard output".into(), error)),
-        _ => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_explained_by_its_name_and_by_its_variable() {
+        for (name, ..) in Config::default().knobs() {
+            for asked in [name.to_owned(), variable(name), format!(" {name} ")] {
+                let found = found(&asked).unwrap_or_else(|error| panic!("{asked}: {error}"));
+                let [one] = &found[..] else { panic!("{asked}: {} are found", found.len()) };
+                assert_eq!(one.name, name);
+                let told = in_words(one);
+                assert!(
+                    told.starts_with(&format!("{name}\n  {}\n", one.meaning)) && told.contains(&variable(name)),
+                    "{told}"
+                );
+                let row = explained(one);
+                assert!(
+                    !one.meaning.is_empty() && row["takes"] == one.takes && row["variable"] == variable(name),
+                    "{row}"
+                );
+            }
+            let section = name.split_once('.').expect("a section").0;
+            assert!(found(section).is_ok_and(|all| all.iter().any(|one| one.name == name)), "{section} has {name}");
+            let lost = found(&format!("{name}x")).err().map(|error| error.to_string());
+            assert!(lost.is_some_and(|why| why.contains("did you mean `")), "{name}");
+        }
     }
 }

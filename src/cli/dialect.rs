@@ -12,6 +12,7 @@ use super::dialect_diff::{self, DiffArgs};
 use super::dialect_exchange::{self, ExportArgs, ImportArgs};
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::{note, print};
 use super::trial::{self, TrialArgs};
 use crate::config::Config;
 use crate::dialect::{Dialect, DialectError, Dialects, SCHEMA};
@@ -111,13 +112,15 @@ pub fn run(args: DialectArgs, all: &Config, server: &ServerArgs) -> Result<(), C
         DialectCommand::Schema => print(&format!("{:#}\n", *SCHEMA)),
         DialectCommand::Diff(args) => {
             let told = dialect_diff::run(&args, dir)?;
-            print(&told.text)?;
-            told.verdict()
+            // The verdict counts even where nobody reads why.
+            let printed = print(&told.text);
+            told.verdict().and(printed)
         }
         DialectCommand::Export(args) => print(&dialect_exchange::export(&args, dir)?),
         DialectCommand::Import(args) => {
             let (text, verdict) = dialect_exchange::import(&args)?;
-            print(&text).and(verdict)
+            let printed = print(&text);
+            verdict.and(printed)
         }
         DialectCommand::Docs { name, format } => {
             let site = Site {
@@ -143,16 +146,6 @@ fn known(dialects: &Dialects, name: &str) -> Result<Arc<Dialect>, CliError> {
         let names: Vec<_> = dialects.names().collect();
         CliError::Failed(format!("there is no dialect {name:?}; there are {}", names.join(", ")))
     })
-}
-
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    // A reader that has enough, such as `head`, is no failure.
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(CliError::io("standard output")),
-    }
 }
 
 /// A table, a line a dialect.
@@ -182,7 +175,11 @@ fn check(file: &Path, dir: &Path) -> Result<(), CliError> {
     let dialect = Dialect::parse(&shown, &text).map_err(wrong)?;
     // What else is broken in the directory is not this file's fault.
     let mut others = Dialects::load(Some(dir)).unwrap_or_else(|errors| {
-        eprintln!("hookwheel: not checked against {}, where files are broken:\n{}", dir.display(), lines(&errors));
+        note(format_args!(
+            "hookwheel: not checked against {}, where files are broken:\n{}",
+            dir.display(),
+            lines(&errors)
+        ));
         Dialects::shipped()
     });
     others.add(&shown, &text).map_err(wrong)?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::error::CliError;
 use super::named;
+use super::terminal::note;
 use crate::docs;
 use crate::exchange::{self, Format, Imported};
 
@@ -76,7 +77,7 @@ pub fn import(args: &ImportArgs) -> Result<(String, Result<(), CliError>), CliEr
 fn tell(title: &str, lines: impl Iterator<Item = String>) {
     let mut lines = lines.peekable();
     if lines.peek().is_some() {
-        eprintln!("{title}:");
+        note(format_args!("{title}:"));
     }
-    lines.for_each(|line| eprintln!("  {line}"));
+    lines.for_each(|line| note(format_args!("  {line}")));
 }

@@ -8,6 +8,7 @@ use clap::{Args, value_parser};
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::print;
 use crate::client::Call;
 
 const READY_PATH: &str = "/health/ready";
@@ -27,6 +28,5 @@ pub async fn run(args: HealthArgs, server: &ServerArgs) -> Result<(), CliError> 
     let answer = actix_rt::time::timeout(Duration::from_secs(args.timeout), api.call(&call)).await;
     let late = |_| CliError::Failed(format!("{} did not answer within {} s", server.url, args.timeout));
     answer.map_err(late)??;
-    println!("ready");
-    Ok(())
+    print("ready\n")
 }

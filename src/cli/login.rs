@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::server::{DEFAULT_URL, ServerArgs, ServerFlags};
+use super::terminal::{print, prompt};
 use crate::profile::{self, Profile, Profiles};
 
 /// A longer line is no key.
@@ -43,9 +44,8 @@ pub async fn login(flags: &ServerFlags) -> Result<(), CliError> {
     all.profiles.insert(name.clone(), Profile { url: url.clone(), key, ca });
     all.current = Some(name.clone());
     all.write(&path)?;
-    println!("{url}: {}", greeting(&who));
-    println!("kept as the profile {name:?} in {}; `hookwheel logout` forgets it", path.display());
-    Ok(())
+    let kept = format!("kept as the profile {name:?} in {}; `hookwheel logout` forgets it", path.display());
+    print(&format!("{url}: {}\n{kept}\n", greeting(&who)))
 }
 
 fn greeting(who: &Value) -> String {
@@ -57,7 +57,7 @@ fn greeting(who: &Value) -> String {
 /// The key, from a person who is not overlooked, or the first line of standard input.
 fn asked(url: &str) -> Result<String, CliError> {
     let line = if io::stdin().is_terminal() {
-        eprint!("API key for {url} (it does not show): ");
+        prompt(format_args!("API key for {url} (it does not show): "));
         Term::stderr().read_secure_line().map_err(CliError::io("the terminal"))?
     } else {
         let mut line = String::new();
@@ -94,6 +94,6 @@ pub fn logout(args: &LogoutArgs, flags: &ServerFlags) -> Result<(), CliError> {
         all.current = None;
     }
     all.write(&path)?;
-    println!("forgotten here: {}; the keys go on until they are revoked (`hookwheel keys delete ID`)", gone.join(", "));
-    Ok(())
+    let gone = gone.join(", ");
+    print(&format!("forgotten here: {gone}; the keys go on until they are revoked (`hookwheel keys delete ID`)\n"))
 }

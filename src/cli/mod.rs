@@ -41,7 +41,6 @@ mod verify;
 mod version;
 mod wanted;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,7 +59,11 @@ pub fn run<E: std::fmt::Display>(
     serve: impl FnOnce(Config) -> Result<(), E>,
     document: impl FnOnce() -> serde_json::Value,
 ) -> ExitCode {
-    let cli = Cli::from_arg_matches(&groups::told(Cli::command()).get_matches()).unwrap_or_else(|error| error.exit());
+    let read = groups::told(Cli::command()).try_get_matches().and_then(|said| Cli::from_arg_matches(&said));
+    let cli = match read {
+        Ok(cli) => cli,
+        Err(told) => return told_by_reader(&told),
+    };
     let (flags, server) = (&cli.server, || cli.server.server());
     let configured = || configuration(cli.config, cli.dev).map_err(CliError::from);
     let done = match cli.command.unwrap_or(Command::Serve(ServeArgs::default())) {
@@ -96,7 +99,7 @@ pub fn run<E: std::fmt::Display>(
             configured().and_then(|config| actix_rt::System::new().block_on(guard::run(args, &config)))
         }
         Command::Doctor(args) => configured()
-            .and_then(|config| with_server(server(), async |server| doctor::run(args, &config, &server).await))
+            .and_then(|config| actix_rt::System::new().block_on(doctor::run(args, &config, flags)))
             .map_err(CliError::unless_verdict),
         Command::Version(args) => version::run(&args),
         Command::Config(args) => config::run(args, configured),
@@ -123,21 +126,29 @@ pub fn run<E: std::fmt::Display>(
         Command::MasterKey => {
             let mut random = Zeroizing::new([0; 32]);
             Dice::from_system().fill(&mut *random);
-            println!("{}", Secret::master_key(&random).reveal());
-            Ok(())
+            terminal::print(&format!("{}\n", Secret::master_key(&random).reveal()))
         }
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_nobody_reading() => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody may be there to read it; the exit code says it too.
-            let _ = writeln!(io::stderr(), "hookwheel: {error}");
-            ExitCode::from(error.code())
-        }
+    done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Says why, unless it is only that nobody reads on; the exit code says it too.
+fn failed(error: &CliError) -> ExitCode {
+    if error.is_nobody_reading() {
+        return ExitCode::SUCCESS;
+    }
+    terminal::note(format_args!("hookwheel: {error}"));
+    ExitCode::from(error.code())
+}
+
+/// What the reader of the command line says instead of a command: a help, the version, or what is wrong.
+fn told_by_reader(told: &clap::Error) -> ExitCode {
+    match told.print() {
+        Err(error) if !told.use_stderr() => failed(&CliError::io("standard output")(error)),
+        _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
     }
 }
 

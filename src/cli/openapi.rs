@@ -1,12 +1,11 @@
 //! `hookwheel openapi`: the document of the API, for those who generate clients and have no server at hand.
 
-use std::io::Write;
-
 use clap::Args;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::error::CliError;
+use super::terminal::print;
 
 /// How to write it.
 #[derive(Debug, Args)]
@@ -22,5 +21,5 @@ pub fn run(args: &OpenapiArgs, mut document: Value) -> Result<(), CliError> {
         document["servers"] = json!([{"url": url.as_str().trim_end_matches('/')}]);
     }
     let text = serde_json::to_string_pretty(&document).expect("it is plain data");
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| CliError::Failed(error.to_string()))
+    print(&format!("{text}\n"))
 }

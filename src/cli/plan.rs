@@ -1,7 +1,8 @@
 //! `hookwheel serve --check`: what a start would find and do, without doing it.
 
 use super::error::CliError;
-use crate::checked::{self, Plan};
+use super::terminal::print;
+use crate::checked;
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -9,25 +10,24 @@ use crate::config::Config;
 pub fn run(config: &Config) -> Result<(), CliError> {
     let plan = checked::plan(&Clock::real(), config).map_err(|error| CliError::Failed(error.to_string()))?;
     let place = config.store.path.display();
-    println!("configuration  right");
-    println!("dialects       {} can be read", plan.dialects);
-    let Plan { store, .. } = plan;
-    let Some(store) = store else {
-        println!("store          a server has {place}; nothing of it was looked at");
-        return Ok(());
+    let mut told = format!("configuration  right\ndialects       {} can be read\n", plan.dialects);
+    let Some(store) = plan.store else {
+        return print(&(told + &format!("store          a server has {place}; nothing of it was looked at\n")));
     };
-    match store.found {
-        None => println!("store          {place} has none: a start makes one of format {}", store.needed),
+    told += &match store.found {
+        None => format!("store          {place} has none: a start makes one of format {}\n", store.needed),
         Some(found) if found == store.needed => {
-            println!("store          {place} has format {found}, and needs no upgrade")
+            format!("store          {place} has format {found}, and needs no upgrade\n")
         }
-        Some(found) => println!("store          {place} has format {found}: a start brings it to {}", store.needed),
-    }
+        Some(found) => format!("store          {place} has format {found}: a start brings it to {}\n", store.needed),
+    };
     if store.copy_bytes > 0 {
-        println!("copy           {} bytes are copied before; {} are free", store.copy_bytes, store.free_bytes);
+        told +=
+            &format!("copy           {} bytes are copied before; {} are free\n", store.copy_bytes, store.free_bytes);
     }
+    let printed = print(&told);
     if store.has_room() {
-        return Ok(());
+        return printed;
     }
     let why = "there is no room for the copy: free some, or do without by `hookwheel store upgrade --no-copy`";
     Err(CliError::Failed(why.into()))

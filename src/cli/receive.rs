@@ -1,8 +1,10 @@
 //! `hookwheel receive`: a small endpoint for trying things out. What stays true: it shows what really arrived, numbers
 //! and all, and says of each request whether its signature is valid.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -65,6 +67,7 @@ pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Res
         received: AtomicU64::new(0),
         accepted: AtomicU64::new(0),
         enough: Notify::new(),
+        unsaid: Mutex::default(),
     });
     let app_endpoint = endpoint.clone();
     let app = move || {
@@ -94,7 +97,8 @@ pub async fn run(args: ReceiveArgs, dialects: &Path, server: &ServerArgs) -> Res
         ended = running => ended.map_err(CliError::io("receiving"))?,
         () = stopping => {}
     }
-    Ok(())
+    let unsaid = endpoint.unsaid.lock().expect("no holder of the lock panics").take();
+    unsaid.map_or(Ok(()), |error| Err(CliError::io("standard output")(error)))
 }
 
 /// What every request is treated by.
@@ -109,6 +113,8 @@ struct Endpoint {
     received: AtomicU64,
     accepted: AtomicU64,
     enough: Notify,
+    /// Why nothing more can be shown.
+    unsaid: Mutex<Option<io::Error>>,
 }
 
 /// How much is shown of a request.
@@ -127,19 +133,12 @@ async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web:
     // A server asks first whether deliveries are wanted here: they are.
     if let Some((status, answer)) = endpoint.answer(&request, &body) {
         let told = format!("asked whether deliveries are wanted here; answered {} {answer}\n", status.as_u16());
-        let said = write(&printable(&told));
-        if let Err(error) = said {
-            eprintln!("hookwheel: standard output: {error}");
-        }
+        endpoint.say(&printable(&told));
         return HttpResponse::build(status).body(answer);
     }
     let number = endpoint.received.fetch_add(1, Ordering::SeqCst) + 1;
     let status = if number <= endpoint.fail_first { StatusCode::INTERNAL_SERVER_ERROR } else { endpoint.status };
-    let shown = endpoint.show(number, status, &request, &body);
-    if let Err(error) = write(&shown) {
-        eprintln!("hookwheel: standard output: {error}");
-        endpoint.enough.notify_one();
-    }
+    endpoint.say(&endpoint.show(number, status, &request, &body));
     if !endpoint.delay.is_zero() {
         actix_rt::time::sleep(endpoint.delay).await;
     }
@@ -153,6 +152,14 @@ async fn receive(endpoint: web::Data<Endpoint>, request: HttpRequest, body: web:
 }
 
 impl Endpoint {
+    /// Shows it. Where that cannot be, receiving ends: nobody would see what else comes.
+    fn say(&self, text: &str) {
+        if let Err(error) = write(text) {
+            self.unsaid.lock().expect("no holder of the lock panics").get_or_insert(error);
+            self.enough.notify_one();
+        }
+    }
+
     /// What to answer to a question; `None` if the request is none.
     fn answer(&self, request: &HttpRequest, body: &[u8]) -> Option<(StatusCode, String)> {
         let dialect = &self.contract.dialect;

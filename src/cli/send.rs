@@ -2,7 +2,7 @@
 //! `Idempotency-Key`, so a repeated one, and a repeated run with the same `--run`, is accepted once.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::time::Duration;
 
 use awc::http::Method;
@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::error::CliError;
 use super::server::ServerArgs;
+use super::terminal::{note, print};
 use super::wanted;
 use crate::client::{self, Call, Client};
 use crate::clock::Dice;
@@ -95,7 +96,7 @@ impl<'a> Sender<'a> {
         headers.extend(self.account.map(|account| ("Hookwheel-Account", account.to_owned())));
         let call = Call { method: Method::POST, path: EVENTS_PATH, headers, body: Some(body) };
         let waiting = |error: &client::Error, wait: Duration| {
-            bar.suspend(|| eprintln!("hookwheel: {error}; trying again in {:.1} s", wait.as_secs_f64()));
+            bar.suspend(|| note(format_args!("hookwheel: {error}; trying again in {:.1} s", wait.as_secs_f64())));
         };
         self.api.call_patiently(&call, self.patience, waiting).await
     }
@@ -267,14 +268,13 @@ impl<R: BufRead> Batches<R> {
 /// Prints the id of one receipt or of each in a list, and on standard error what there is to know about them.
 fn print_receipt(reply: &Value) -> Result<(), CliError> {
     for warning in reply["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        eprintln!("hookwheel: warning: {warning}");
+        note(format_args!("hookwheel: warning: {warning}"));
     }
     let data = &reply["data"];
     let one = std::slice::from_ref(data);
-    let mut out = io::stdout().lock();
     for receipt in data.as_array().map_or(one, Vec::as_slice) {
         let id = receipt["id"].as_str().ok_or_else(|| CliError::Failed("the server's answer names no id".into()))?;
-        writeln!(out, "{id}").map_err(CliError::io("standard output"))?;
+        print(&format!("{id}\n"))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// Deeper JSON is indented no further.
 const INDENTS_MAX: usize = 32;
 
-/// Writes to standard output, at once.
+/// Writes to standard output, at once. What others wrote is put into no other letters, as what we say is (`terminal::print`).
 pub fn write(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::cli::terminal::note;
 use crate::client::{self, Call};
 use crate::clock::Stopwatch;
 
@@ -89,7 +90,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("hookwheel: {} stays: {error}", self.0.display());
+            note(format_args!("hookwheel: {} stays: {error}", self.0.display()));
         }
     }
 }

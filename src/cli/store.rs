@@ -1,12 +1,14 @@
 //! `hookwheel store`: what is done about a data directory while no server has it. What stays true: nothing is lost
 //! unless it is told `--yes`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
+use super::moving;
+use super::terminal::{note, print};
 use crate::config::Config;
 
 /// The arguments of `hookwheel store`.
@@ -30,12 +32,13 @@ enum StoreCommand {
     /// Write what can still be read of a store: accounts, webhooks and events as NDJSON, on standard output
     ///
     /// For a store that no server opens. It goes on behind whatever cannot be read, and ends with 1 if anything was left out:
-    /// how much, and where, is said on standard error. Webhooks need the master key that they are sealed with.
+    /// how much, and where, is said on standard error. Webhooks need the master key that they are sealed with. The lines are those
+    /// of `hookwheel export`, so `hookwheel import` takes them.
     Export {
         /// The data directory
         #[arg(long, value_name = "DIR")]
         from_damaged: PathBuf,
-        /// Write the secrets and headers of webhooks too
+        /// Write the secrets of webhooks too, and headers that let somebody in
         #[arg(long)]
         secrets: bool,
     },
@@ -60,27 +63,39 @@ pub fn run(args: StoreArgs, config: &Config) -> Result<(), CliError> {
 
 fn export(path: &Path, secrets: bool, config: &Config) -> Result<(), CliError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let written = crate::rescue(config, path, secrets, |line| writeln!(out, "{line}"));
-    let done = written.map_err(|error| CliError::Failed(error.to_string()))?;
+    let mut unwritten = None;
+    let done = crate::rescue(config, path, secrets, |line| {
+        let masked = (!secrets).then(|| moving::masked_line(line)).flatten();
+        out.write_all(masked.as_deref().unwrap_or(line)).map_err(|error| {
+            let stop = io::Error::from(error.kind());
+            unwritten = Some(error);
+            stop
+        })
+    });
     // Half of it is a failure even where nobody reads on.
-    out.flush().map_err(|error| CliError::Failed(format!("the export cannot be written: {error}")))?;
-    eprintln!("{} accounts, {} webhooks and {} events were read", done.accounts, done.webhooks, done.events);
+    if let Some(error) = unwritten.or_else(|| out.flush().err()) {
+        return Err(CliError::Failed(format!("the export cannot be written: {error}")));
+    }
+    let done = done.map_err(|error| CliError::Failed(error.to_string()))?;
+    note(format_args!(
+        "{} accounts, {} webhooks, {} event types and {} events were read",
+        done.accounts, done.webhooks, done.event_types, done.events
+    ));
     if done.lost == 0 {
         return Ok(());
     }
-    done.places.iter().for_each(|place| eprintln!("not read: {place}"));
+    done.places.iter().for_each(|place| note(format_args!("not read: {place}")));
     Err(CliError::Failed(format!("{} rows or pages could not be read and are left out", done.lost)))
 }
 
 fn upgrade(copies: bool, config: &Config) -> Result<(), CliError> {
     let path = config.store.path.display();
     let done = crate::upgrade(config, copies).map_err(|error| CliError::Failed(error.to_string()))?;
-    match done.found {
-        None => println!("there is no store in {path}"),
-        Some(found) if found == done.needed => println!("{path} has format {found} already"),
-        Some(found) => println!("{path} had format {found}, and has {} now", done.needed),
-    }
-    Ok(())
+    print(&match done.found {
+        None => format!("there is no store in {path}\n"),
+        Some(found) if found == done.needed => format!("{path} has format {found} already\n"),
+        Some(found) => format!("{path} had format {found}, and has {} now\n", done.needed),
+    })
 }
 
 fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
@@ -91,12 +106,11 @@ fn accept_loss(yes: bool, config: &Config) -> Result<(), CliError> {
         return Err(CliError::Failed(why));
     }
     let loss = crate::accept_loss(config).map_err(|error| CliError::Failed(error.to_string()))?;
-    match (loss.left, loss.marked) {
-        (None, _) => println!("nothing was left in {path}: the next start makes a new store there"),
+    print(&match (loss.left, loss.marked) {
+        (None, _) => format!("nothing was left in {path}: the next start makes a new store there\n"),
         (Some(left), Some(marked)) if marked > left => {
-            println!("{path} goes on with {left} group commits; {} are lost", marked - left);
+            format!("{path} goes on with {left} group commits; {} are lost\n", marked - left)
         }
-        (Some(left), _) => println!("{path} goes on with {left} group commits"),
-    }
-    Ok(())
+        (Some(left), _) => format!("{path} goes on with {left} group commits\n"),
+    })
 }

@@ -1,7 +1,6 @@
 //! `hookwheel tail`: what happens, a line each, as it happens. What stays true: after a broken connection it goes on behind
 //! the last message that was shown, and what is missing all the same is told as a gap.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use super::again::Again;
 use super::error::CliError;
 use super::server::ServerArgs;
-use super::terminal::{Screen, print};
+use super::terminal::{Screen, note, print};
 use crate::client::{Client, Message};
 
 /// Before it connects again where a stream has ended.
@@ -73,7 +72,7 @@ pub async fn run(args: TailArgs, server: &ServerArgs) -> Result<(), CliError> {
         match (ended, &mut again) {
             (Ok(()), _) if args.no_follow => return Ok(()),
             (Ok(()), _) => {
-                eprintln!("hookwheel: the stream ended; going on");
+                note("hookwheel: the stream ended; going on");
                 actix_rt::time::sleep(PAUSE).await;
             }
             (Err(CliError::Call(error)), Some(again)) => again.wait(error, tell).await?,
@@ -84,7 +83,7 @@ pub async fn run(args: TailArgs, server: &ServerArgs) -> Result<(), CliError> {
 
 /// Beside what is shown.
 fn tell(text: &str) -> Result<(), CliError> {
-    eprint!("hookwheel: {text}");
+    note(format_args!("hookwheel: {}", text.trim_end()));
     Ok(())
 }
 
@@ -105,7 +104,7 @@ async fn follow(
             let line = serde_json::json!({"kind": message.kind, "id": message.id});
             let (start, data) = (line.to_string(), message.data.trim());
             let start = start.strip_suffix('}').unwrap_or(&start);
-            writeln!(io::stdout().lock(), "{start},\"data\":{data}}}").map_err(CliError::io("standard output"))?;
+            print(&format!("{start},\"data\":{data}}}\n"))?;
         } else {
             print(&told(&Screen::of_process(), &message))?;
         }

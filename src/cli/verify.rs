@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::contract::{Contract, ContractArgs};
 use super::error::CliError;
+use super::terminal::print;
 use crate::dialect::{Received, VerifyError};
 
 /// The arguments of `hookwheel verify`.
@@ -46,8 +47,7 @@ pub fn run(args: VerifyArgs, dialects: &Path) -> Result<(), CliError> {
     let body = read_body(&args.body)?;
     let checked = check(&contract, &headers, args.webhook_url.as_deref(), &body, args.tolerance);
     checked.map_err(|reason| CliError::Failed(format!("not valid: {reason}")))?;
-    println!("valid");
-    Ok(())
+    print("valid\n")
 }
 
 fn check(

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::terminal::note;
 use crate::client::{Client, Error};
 use crate::dialect::nearest;
 
@@ -28,7 +29,10 @@ impl Sum {
     /// Tells it, where something was counted.
     pub fn tell(&self) {
         if self.deliveries + self.unwanted > 0 {
-            eprintln!("hookwheel: {} deliveries; no webhook wanted {} of the events", self.deliveries, self.unwanted);
+            note(format_args!(
+                "hookwheel: {} deliveries; no webhook wanted {} of the events",
+                self.deliveries, self.unwanted
+            ));
         }
     }
 }
@@ -42,10 +46,10 @@ pub async fn tell_of_one(client: &Client, account: Option<&str>, event_type: &st
             let client = client.with_patience(std::time::Duration::ZERO);
             // A key that may only publish may not read who wants what.
             let hint = patterns(&client).await.map_or_else(|_| String::new(), |known| hint(event_type, &known));
-            eprintln!("hookwheel: no webhook wants {event_type}{hint}");
+            note(format_args!("hookwheel: no webhook wants {event_type}{hint}"));
         }
-        1 => eprintln!("hookwheel: 1 webhook wants it"),
-        many => eprintln!("hookwheel: {many} webhooks want it"),
+        1 => note("hookwheel: 1 webhook wants it"),
+        many => note(format_args!("hookwheel: {many} webhooks want it")),
     }
 }
 

@@ -191,22 +191,25 @@ fn kind(value: &ValueKind) -> &'static str {
     }
 }
 
+/// A text without who it lets in: an address may have a name and a password in it, also where it may not.
+fn without_user(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((user, rest)) if user.contains(':') => {
+            let scheme = user.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+            format!("{scheme}…@{rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn found(value: &ValueKind) -> String {
     match value {
-        ValueKind::String(text) => format!("\"{}\"", without_password(text)),
+        ValueKind::String(text) => format!("\"{}\"", without_user(text)),
         ValueKind::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| found(&item.kind)).collect();
             format!("[{}]", items.join(", "))
         }
         ValueKind::Table(_) => "a table".into(),
         other => other.to_string(),
-    }
-}
-
-/// An address without who logs in there. No knob that is shown takes a password, so a text that holds one is a mistake, and is told.
-fn without_password(text: &str) -> String {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-        Some((scheme, host)) => format!("{scheme}://…@{host}"),
-        None => text.to_owned(),
     }
 }

@@ -304,6 +304,14 @@ fn no_mistake_shows_a_secret() {
         "[traces]\nheaders = ['Authorization=hunter2-hunter2-hunter2']",
         "[deliver]\nproxy = 'http://u:hunter2-hunter2-hunter2@proxy:1/x'",
         "[deliver]\nproxy = ['http://u:hunter2-hunter2-hunter2@proxy:1']",
+        // What may have no password in it shows none either.
+        "[traces]\nendpoint = 'http://u:hunter2-hunter2-hunter2@collector:4318'",
+        "[traces]\nurl_template = 'https://u:hunter2-hunter2-hunter2@traces.example.com'",
+        "[smtp]\nhost = 'smtp://u:hunter2-hunter2-hunter2@mail.example.com'",
+        "[smtp]\nhost = 'u:hunter2-hunter2-hunter2@mail.example.com'",
+        "[server]\npublic_url = 'https://u:hunter2-hunter2-hunter2@hooks.example.com'",
+        "[portal]\norigins = ['https://u:hunter2-hunter2-hunter2@app.example.com']",
+        "[oidc]\nissuer = 'https://u:hunter2-hunter2-hunter2@id.example.com'",
     ] {
         let error = read(file, &[]).expect_err(file);
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
@@ -311,6 +319,48 @@ fn no_mistake_shows_a_secret() {
     for name in ["HOOKWHEEL__AUTH", "HOOKWHEEL__STORE", "HOOKWHEEL__DELIVER__PROXY", "HOOKWHEEL__AUTH__ADMIN_KEY__X"] {
         let error = read("", &[(name, "hunter2-hunter2-hunter2")]).expect_err(name);
         assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    }
+}
+
+#[test]
+fn no_knob_that_is_a_secret_shows_what_it_does_not_take() {
+    const SECRET: &str = "hunter2-hunter2-hunter2";
+    let names = ["key", "secret", "password", "headers", "proxy"];
+    let is_said_so = |name: &str| {
+        let last = name.rsplit('.').next().expect("a name");
+        last.split('_').next_back().is_some_and(|word| names.contains(&word)) && name != "server.tls_key"
+    };
+    for (knob, takes) in KNOBS {
+        assert_eq!(takes.is_secret(), is_said_so(knob), "{knob}");
+        if !takes.is_secret() {
+            continue;
+        }
+        let (section, name) = knob.split_once('.').expect("a section");
+        let long = SECRET.repeat(100);
+        for value in [format!("['{SECRET}']"), SECRET.to_owned(), format!("'{SECRET}"), format!("{{a = '{SECRET}'}}")] {
+            let error = refused(&format!("[{section}]\n{name} = {value}"), &[]);
+            assert!(!error.contains(SECRET), "{knob}: {error}");
+        }
+        // A text of any length is a master key, until it is read as one.
+        if let Err(error) = read("", &[(&variable(knob), &*format!("{long}\u{7}"))]) {
+            assert!(!error.to_string().contains(SECRET), "{knob}: {error}");
+        }
+    }
+}
+
+#[test]
+fn each_key_of_a_file_that_is_begun_can_be_set_by_taking_its_mark_away() {
+    let begun = commented();
+    let none = read(&begun, &[]).expect("it is taken as it is");
+    assert!(none.set_in.is_empty());
+    for Documented { name, default, .. } in documented().into_iter().filter(|one| one.default.is_some()) {
+        let (section, key) = name.split_once('.').expect("a section");
+        let line = format!("# {key} = {}\n", default.expect("it has one"));
+        let at = begun.find(&format!("\n[{section}]\n")).expect("the section");
+        let (before, rest) = begun.split_at(at);
+        let set = format!("{before}{}", rest.replacen(&line, &line[2..], 1));
+        let config = read(&set, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(config.set_in.keys().collect::<Vec<_>>(), [&name], "it alone is set");
     }
 }
 

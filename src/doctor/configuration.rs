@@ -17,9 +17,12 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     let is_clear = config.server.tls_certificate.is_none() && !config.server.listen.ip().is_loopback();
     let clear = is_clear.then(|| {
         let what = "the API is served in the clear beyond this machine: keys and payloads can be read on the way";
-        let remedy =
-            "set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that speaks TLS";
-        Finding::new(Severity::Warning, "configuration", what, remedy).at(config.server.listen.to_string())
+        let remedy = "set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that speaks TLS, and name \
+                      that in server.trusted_proxies";
+        // Who has named a proxy has one that may well be on another machine.
+        let is_proxied = !config.server.trusted_proxies.is_empty();
+        let severity = if is_proxied { Severity::Note } else { Severity::Warning };
+        Finding::new(severity, "configuration", what, remedy).at(config.server.listen.to_string())
     });
     loosened.chain(exposed).chain(clear).collect()
 }
@@ -40,5 +43,7 @@ mod tests {
         assert_eq!(told(&config), [(Severity::Note, "configuration".into())]);
         config.server.listen = "0.0.0.0:1".parse().expect("an address");
         assert_eq!(told(&config).last(), Some(&(Severity::Warning, "configuration".into())));
+        config.server.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        assert_eq!(told(&config).last(), Some(&(Severity::Note, "configuration".into())), "there is a proxy before it");
     }
 }

@@ -1,4 +1,4 @@
-//! The machine: its clock, free space, open files, and whether a resolver answers.
+//! The machine: its clock, open files, and whether a resolver answers.
 
 use rustix::process::{Resource, getrlimit};
 use url::Url;
@@ -13,38 +13,18 @@ const ASKED: &str = "https://example.com/";
 /// Fewer open files are too few for any server.
 const FILES_MIN: u64 = 1024;
 
-/// What is wrong with clock, space and limits.
+/// What is wrong with clock and limits.
 pub fn findings(config: &Config, now: UnixMs) -> Vec<Finding> {
-    let free = rustix::fs::statvfs(&config.store.path).ok().map(|stat| stat.f_bavail * stat.f_frsize);
     let files = getrlimit(Resource::Nofile).maximum;
     let of_listener = config.server.connections_max.saturating_mul(2) as u64;
     let wanted = of_listener.saturating_add(config.deliver.in_flight_max as u64);
-    let space = free.and_then(|free| space(free, config.store.free_bytes_min));
-    let space = space.map(|finding| finding.at(config.store.path.display().to_string()));
-    [clock(now), space, open_files(files, wanted)].into_iter().flatten().collect()
+    [clock(now), open_files(files, wanted)].into_iter().flatten().collect()
 }
 
 fn clock(now: UnixMs) -> Option<Finding> {
     let what = || format!("the machine's clock shows {}, which is before this program was made", time::rfc3339(now));
     let remedy = "set it, or start after it is set (time-sync.target): the server does not start before";
     (now < EARLIEST).then(|| Finding::new(Severity::Error, "clock", what(), remedy))
-}
-
-fn space(free: u64, least: u64) -> Option<Finding> {
-    let told = |severity, what: String| {
-        Finding::new(severity, "space", what, "free some, move the data directory, or keep less ([retention])")
-    };
-    if free < least {
-        let what = format!("{free} bytes are free, and below {least} (store.free_bytes_min) no event is taken");
-        return Some(told(Severity::Error, what));
-    }
-    let is_near = free < least.saturating_mul(2);
-    is_near.then(|| {
-        told(
-            Severity::Warning,
-            format!("{free} bytes are free; below {least} (store.free_bytes_min) no event is taken"),
-        )
-    })
 }
 
 fn open_files(most: Option<u64>, wanted: u64) -> Option<Finding> {
@@ -83,14 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_was_not_set_a_full_disk_and_few_files_are_found() {
+    fn a_clock_that_was_not_set_and_few_files_are_found() {
         assert!(clock(EARLIEST).is_none() && clock(EARLIEST - 1).is_some_and(|one| one.severity == Severity::Error));
         let severity = |found: Option<Finding>| found.map(|found| found.severity);
-        assert_eq!(
-            [9, 10, 19, 20].map(|free| severity(space(free, 10))),
-            [Some(Severity::Error), Some(Severity::Warning), Some(Severity::Warning), None]
-        );
-        assert_eq!(severity(space(0, 0)), None, "no floor, no finding");
         let files = |most| severity(open_files(most, 5_000));
         assert_eq!([files(None), files(Some(5_000))], [None, None]);
         assert_eq!([files(Some(1_024)), files(Some(1_023))], [Some(Severity::Note), Some(Severity::Warning)]);

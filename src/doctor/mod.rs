@@ -5,6 +5,7 @@ mod certificate;
 mod configuration;
 mod machine;
 mod running;
+mod space;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,16 +29,17 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
     let clock = Clock::real();
     let of_store = settings::of_store(config);
     let mut findings = Vec::new();
-    let rows = match store::examine(&of_store, clock.wall()) {
+    let (rows, grown) = match store::examine(&of_store, clock.wall()) {
         Ok(examined) => {
             findings.extend(examined.findings);
-            Some(examined.rows)
+            (Some(examined.rows), examined.grown)
         }
-        Err(store::OpenError::InUse(_)) => None,
+        Err(store::OpenError::InUse(_)) => (None, None),
         Err(error) => return Err(error),
     };
     findings.extend(store::advice(&of_store));
     findings.extend(machine::findings(config, clock.wall()));
+    findings.extend(space::findings(config, grown.as_ref()));
     findings.extend(configuration::findings(config));
     findings.extend(certificate::findings(config, clock.wall()));
     if asks_resolver {
@@ -49,7 +51,7 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
 
 /// What a repair did.
 pub struct Repaired {
-    /// Where the copy is that was made first.
+    /// Where the copy is that was made first; `None` where none was wanted, or nothing was changed.
     pub copy: Option<String>,
     /// Rows that were written or removed.
     pub changed: u64,
@@ -60,10 +62,10 @@ pub struct Repaired {
 /// Builds again what follows from other rows, after a copy of the store unless none is wanted.
 ///
 /// # Errors
-/// A server has the store, it lacks what was there before, there is no room for the copy, or it cannot be written.
+/// A server has the store, it lacks what was there before, it is of an older format, there is no room for the copy, or it cannot be
+/// written.
 pub fn repair(config: &Config, copies: bool) -> Result<Repaired, store::OpenError> {
     let of_store = settings::of_store(config);
-    let copy = copies.then(|| store::safety_copy(&of_store, Clock::real().wall())).transpose()?;
-    let store::Repaired { changed, mended } = store::repair(&of_store)?;
+    let store::Repaired { copy, changed, mended } = store::repair(&of_store, copies.then(|| Clock::real().wall()))?;
     Ok(Repaired { copy: copy.map(|copy| copy.display().to_string()), changed, mended })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::space;
 use crate::domain::finding::{Finding, Severity};
 
 const PUT_BACK: &str =
@@ -59,6 +60,12 @@ pub fn findings_of_metrics(page: &str) -> Vec<Finding> {
         let remedy = "`hookwheel status` names the webhooks that are sick: mend, pause or delete them";
         found.push(Finding::new(Severity::Note, "deliveries", what, remedy));
     }
+    if let Some(days) = of("hookwheel_store_days_left") {
+        found.extend(space::until_full(
+            days as u64,
+            "so the store's files have grown in the last week, or since the start",
+        ));
+    }
     found
 }
 
@@ -91,6 +98,9 @@ mod tests {
         assert_eq!(checks(&page(80, 100, 259_199)), ["files"]);
         assert_eq!(checks(&page(79, 100, 259_200)), ["deliveries"]);
         assert_eq!(checks("nothing of it"), Vec::<String>::new());
+        let days = |days: u64| findings_of_metrics(&format!("hookwheel_store_days_left {days}\n"));
+        assert!(days(13)[0].counts() && days(13)[0].what.contains("in 13 days"), "{:?}", days(13));
+        assert_eq!((days(14)[0].severity, days(90).len()), (Severity::Note, 0));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::layout::FORMAT_VERSION;
 use super::sums::Kept;
 use super::trees::Trees;
 
+/// A store that is full in fewer days is full soon: somebody has to do something about it.
+pub const FULL_SOON_DAYS: u64 = 14;
+
 /// The store's part of the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::damage::Damage;
 use super::key_mark::KeyMark;
+use super::layout::{FORMAT_COPIED, FORMAT_VERSION};
 use crate::domain::Invalid;
 use crate::domain::time::{self, UnixMs};
 
@@ -32,10 +33,8 @@ pub enum OpenError {
         /// The newest format known here.
         known: u32,
     },
-    /// It was written by a build before the first release.
-    #[error(
-        "the data directory {path} has format {found}, of a build before the first release, which is not read any more; set another HOOKWHEEL__STORE__PATH"
-    )]
+    /// It was written by an older build: one that a start brings to the present format, or one from before the first release.
+    #[error("the data directory {path} has format {found}, {}", older(*found))]
     Older {
         /// The directory.
         path: PathBuf,
@@ -62,6 +61,9 @@ pub enum OpenError {
         "the data directory {0} cannot be opened: {1}; let the user that runs hookwheel own it and write there, or set another HOOKWHEEL__STORE__PATH"
     )]
     Io(PathBuf, std::io::Error),
+    /// There never was a store.
+    #[error("there is no store in {0}: name the data directory that has one")]
+    Nothing(PathBuf),
     /// There was a store, and its log is not there.
     #[error(
         "the data directory {0} held a store, and its log, the file db, is missing or empty. Nothing was changed. {advice}",
@@ -123,6 +125,28 @@ pub enum OpenError {
     /// sled could not open it.
     #[error("the store in {0} cannot be opened: {1}")]
     Store(PathBuf, StoreError),
+    /// A repair began to write and did not come to its end.
+    #[error("{error}. It was mended in part{}", copy_in(copy.as_deref()))]
+    MendedInPart {
+        /// What kept it from going on.
+        error: Box<OpenError>,
+        /// Where the copy is from before, if one was wanted.
+        copy: Option<PathBuf>,
+    },
+}
+
+/// Where there is a copy from before.
+fn copy_in(copy: Option<&Path>) -> String {
+    copy.map_or(String::new(), |copy| format!("; a copy from before is in {}", copy.display()))
+}
+
+/// What becomes of a store of an older format.
+fn older(found: u32) -> String {
+    if found < FORMAT_COPIED {
+        return "of a build before the first release, which is not read any more; set another HOOKWHEEL__STORE__PATH"
+            .into();
+    }
+    format!("which is older: the next start, or `hookwheel store upgrade`, brings it to {FORMAT_VERSION}")
 }
 
 impl OpenError {

@@ -5,7 +5,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,34 +20,53 @@ use super::trees::mark::MARK;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
 
-/// Reads the master keys; makes one where the store has its own and is new, and closes the file to others. An error is a sentence
-/// about the source.
+/// Reads the master keys; makes one where the store has its own and is new, and takes from others the right to read them. An error
+/// is a sentence about the source.
 pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
-    match &settings.master_keys {
-        MasterKeySource::Own if settings.memory.is_none() => {
-            make_own(&settings.path)?;
-            close_to_others(&settings.path.join(OWN_MASTER_KEYS));
-        }
-        MasterKeySource::File(path) => close_to_others(path),
-        _ => {}
+    if matches!(settings.master_keys, MasterKeySource::Own) && settings.memory.is_none() {
+        make_own(&settings.path)?;
+    }
+    if let Some(path) = exposed(settings) {
+        close(&path);
     }
     read_what_is_there(settings)
 }
 
-/// Reads the master keys; changes nothing.
+/// The file of the master keys, if others than its owner can read it.
+pub(super) fn exposed(settings: &Settings) -> Option<PathBuf> {
+    let path = match &settings.master_keys {
+        MasterKeySource::Own if settings.memory.is_none() => settings.path.join(OWN_MASTER_KEYS),
+        MasterKeySource::File(path) => path.clone(),
+        _ => return None,
+    };
+    let is_open = fs::metadata(&path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    is_open.then_some(path)
+}
+
+/// Takes from others the right to read a file of keys, where it is ours to take.
+fn close(path: &Path) {
+    let is_ours = fs::metadata(path).is_ok_and(|found| found.uid() == geteuid().as_raw());
+    let is_mended = is_ours && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok();
+    match is_mended {
+        true => tracing::warn!(path = %path.display(), "others could read the master keys: their mode is 600 now"),
+        false => tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600"),
+    }
+}
+
+/// Reads the master keys; makes none, and changes nothing.
 pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, String> {
     let source = &settings.master_keys;
     let text = match source {
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
         MasterKeySource::Own => own(&settings.path)?,
-        MasterKeySource::File(path) => fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        MasterKeySource::File(path) => text_of(path).map_err(|error| {
             format!(
                 "{error}; let the user that runs hookwheel read it, or set another HOOKWHEEL__STORE__MASTER_KEY_FILE"
             )
         })?,
         // systemd lets the service's user in by an access list, which shows as a group's right: its mode says nothing.
-        MasterKeySource::Credential(path) => fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        MasterKeySource::Credential(path) => text_of(path).map_err(|error| {
             format!(
                 "{error}; no other key is made, since the service has credentials: give it this one \
                  (LoadCredential={}:FILE in its unit; `hookwheel master-key` prints a key for FILE), or name a file with \
@@ -80,24 +99,14 @@ fn key(text: &str) -> Result<Zeroizing<[u8; 32]>, String> {
         .ok_or_else(|| "each key must be 32 bytes in base64; `hookwheel master-key` prints a new one".into())
 }
 
-/// A file that others can read is closed to them, if it belongs to this process's user. What is wrong with it else, its reader
-/// says.
-fn close_to_others(path: &Path) {
-    let Ok(found) = fs::metadata(path) else { return };
-    if found.permissions().mode() & 0o077 != 0 {
-        let is_ours = found.uid() == geteuid().as_raw();
-        let is_mended = is_ours && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok();
-        match is_mended {
-            true => tracing::warn!(path = %path.display(), "others could read the master keys: their mode is 600 now"),
-            false => tracing::warn!(path = %path.display(), "others can read the master keys; set its mode to 600"),
-        }
-    }
+fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
+    fs::read_to_string(path).map(Zeroizing::new)
 }
 
 /// The text of the store's own file.
 fn own(directory: &Path) -> Result<Zeroizing<String>, String> {
     let path = directory.join(OWN_MASTER_KEYS);
-    fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| match error.kind() {
+    text_of(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => lost(&path),
         _ => error.to_string(),
     })

@@ -292,11 +292,6 @@ impl Store {
         self.look(Trees::size_bytes)
     }
 
-    /// Bytes that are free on the data directory's disk; none of a store in memory.
-    pub fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
-        Ok(Some(self.look(Trees::free_bytes)?).filter(|free| *free < u64::MAX))
-    }
-
     /// How much there is in each tree, by name; none before the scrub after the start has met all rows. It is kept up by each
     /// group, so nothing is looked at.
     pub fn amounts(&self) -> Result<Vec<(&'static str, Amount)>, StoreError> {

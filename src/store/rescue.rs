@@ -1,28 +1,39 @@
-//! What can still be read of a store that is damaged: accounts, webhooks and events, one by one. What stays true: it changes nothing,
-//! it goes on behind whatever cannot be read, from the other end of a tree where a page is in the way, and counts what it left out;
-//! secrets come along only where somebody asks for them, and where the key is there that they are sealed with.
+//! What can still be read of a store that is damaged: accounts, webhooks, event types and events, one by one. What stays true: it
+//! changes nothing, it goes on behind whatever cannot be read, from the other end of a tree where a page is in the way, and counts
+//! what it left out; and what is sealed comes along only where the key is there that it is sealed with.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::damage::{Damage, Reports};
 use super::error::{OpenError, StoreError};
+use super::event_rows::{self, EventHead};
 use super::layout::{self, Key, Tree};
 use super::seal::MasterKeys;
 use super::settings::Settings;
 use super::trees::{Row, Trees, value_of};
-use super::{event_rows, examine, master_keys, record};
+use super::{examine, master_keys, record};
 use crate::domain::account::Account;
 use crate::domain::event::Event;
+use crate::domain::event_type::OwnType;
 use crate::domain::finding::PLACES_MAX;
 use crate::domain::id::AccountNumber;
-use crate::domain::time;
 use crate::domain::webhook::Webhook;
+
+/// One thing that was got out; with the id of its account, where that can be read.
+pub enum Saved<'a> {
+    /// An account.
+    Account(&'a Account),
+    /// A webhook.
+    Webhook(&'a Webhook, &'a str),
+    /// An event type that an account has written down.
+    EventType(&'a OwnType, &'a str),
+    /// An event.
+    Event(&'a EventHead, &'a Event, &'a str),
+}
 
 /// What was got out, and what was not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +42,8 @@ pub struct Rescued {
     pub accounts: u64,
     /// Webhooks.
     pub webhooks: u64,
+    /// Event types.
+    pub event_types: u64,
     /// Events.
     pub events: u64,
     /// Rows, or pages with many, that could not be read.
@@ -39,22 +52,23 @@ pub struct Rescued {
     pub places: Vec<String>,
 }
 
-/// Gives what can be read to `line`, a JSON object each.
+/// Makes a line of what was got out; why there is none, in words.
+type Told<'a> = &'a dyn Fn(&Saved<'_>) -> Result<Vec<u8>, String>;
+/// Takes a line.
+type Line<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
+
+/// Gives what can be read to `line`, as `told` says it.
 ///
 /// # Errors
-/// Somebody has the store, it cannot be opened at all, or a line cannot be written.
-pub fn rescue(
-    settings: &Settings,
-    secrets: bool,
-    mut line: impl FnMut(&str) -> io::Result<()>,
-) -> Result<Rescued, OpenError> {
+/// Somebody has the store, it cannot be opened at all, or a line is not taken.
+pub fn rescue(settings: &Settings, told: Told<'_>, line: Line<'_>) -> Result<Rescued, OpenError> {
     let keys = master_keys::read_what_is_there(settings).unwrap_or_else(|_| {
         // It opens nothing: what is sealed is left out, and counted.
         MasterKeys::new(&[Zeroizing::new([0; 32])]).expect("there is one")
     });
     let (trees, ..) = Trees::open_to_look(settings, Arc::<Reports>::default())?;
-    let mut rescue = Rescue { trees: &trees, keys, secrets, done: Rescued::default() };
-    let written = rescue.all(&mut line);
+    let mut rescue = Rescue { trees: &trees, keys, told, line, names: BTreeMap::new(), done: Rescued::default() };
+    let written = rescue.all();
     let done = rescue.done;
     // Nothing of it was written.
     let _ = trees.close();
@@ -64,48 +78,70 @@ pub fn rescue(
 struct Rescue<'a> {
     trees: &'a Trees,
     keys: MasterKeys,
-    secrets: bool,
+    told: Told<'a>,
+    line: Line<'a>,
+    /// The ids of the accounts.
+    names: BTreeMap<AccountNumber, String>,
     done: Rescued,
 }
 
 /// Makes a line of a row; `None`: none is made of this one.
-type Make<'a, R> = dyn FnMut(&mut R, Row) -> Result<Option<String>, StoreError> + 'a;
+type Make<'a> = fn(&mut Rescue<'a>, &Row) -> Result<Option<Vec<u8>>, StoreError>;
 
-type Line<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+impl<'a> Rescue<'a> {
+    fn all(&mut self) -> io::Result<()> {
+        self.each(Tree::Accounts, Self::account)?;
+        self.each(Tree::Webhooks, Self::webhook)?;
+        self.each(Tree::EventTypes, Self::event_type)?;
+        self.each(Tree::Events, Self::event)
+    }
 
-impl Rescue<'_> {
-    fn all(&mut self, line: Line<'_>) -> io::Result<()> {
-        let mut names = BTreeMap::new();
-        let mut account = |rescue: &mut Self, (key, value): Row| {
-            let account: Account = record::read_grown(Tree::Accounts, &key, &value)?;
-            rescue.done.accounts += 1;
-            let told = of_account(&account);
-            names.insert(account.number, account.id);
-            Ok(Some(told))
-        };
-        self.each(Tree::Accounts, &mut account, line)?;
-        let name = |number: AccountNumber| names.get(&number).cloned().unwrap_or_else(|| format!("#{number}"));
-        let mut webhook = |rescue: &mut Self, (key, value): Row| {
-            let webhook: Webhook = rescue.keys.open(Tree::Webhooks, &key, &value)?;
-            if webhook.is_deleted() {
-                return Ok(None);
-            }
-            rescue.done.webhooks += 1;
-            Ok(Some(of_webhook(&webhook, &name(webhook.account), rescue.secrets)))
-        };
-        self.each(Tree::Webhooks, &mut webhook, line)?;
-        let mut event = |rescue: &mut Self, (key, value): Row| {
-            let event = event_rows::whole_event(&|tree, key| rescue.trees.get(tree, key), &key, &value)?;
-            let Some(event) = event else { return Ok(None) };
-            let told = of_event(&event, &name(event.account)).map_err(|why| Damage::at(Tree::Events, &key, why))?;
-            rescue.done.events += 1;
-            Ok(Some(told))
-        };
-        self.each(Tree::Events, &mut event, line)
+    fn account(&mut self, (key, value): &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let account: Account = record::read_grown(Tree::Accounts, key, value)?;
+        let line = self.tell(Tree::Accounts, key, &Saved::Account(&account))?;
+        self.done.accounts += 1;
+        self.names.insert(account.number, account.id);
+        Ok(Some(line))
+    }
+
+    fn webhook(&mut self, (key, value): &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let webhook: Webhook = self.keys.open(Tree::Webhooks, key, value)?;
+        if webhook.is_deleted() {
+            return Ok(None);
+        }
+        let line = self.tell(Tree::Webhooks, key, &Saved::Webhook(&webhook, &self.name(webhook.account)))?;
+        self.done.webhooks += 1;
+        Ok(Some(line))
+    }
+
+    fn event_type(&mut self, (key, value): &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let known: OwnType = record::read_grown(Tree::EventTypes, key, value)?;
+        let name = self.name(layout::read_number(key));
+        let line = self.tell(Tree::EventTypes, key, &Saved::EventType(&known, &name))?;
+        self.done.event_types += 1;
+        Ok(Some(line))
+    }
+
+    fn event(&mut self, (key, value): &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let head = event_rows::event_head(self.trees, key, value)?;
+        let event = event_rows::whole_event(&|tree, key| self.trees.get(tree, key), key, value)?;
+        // Nothing is left of one that was purged, and what the server has told is news no more.
+        let Some(event) = event.filter(|_| !head.notice) else { return Ok(None) };
+        let line = self.tell(Tree::Events, key, &Saved::Event(&head, &event, &self.name(event.account)))?;
+        self.done.events += 1;
+        Ok(Some(line))
+    }
+
+    fn name(&self, account: AccountNumber) -> String {
+        self.names.get(&account).cloned().unwrap_or_else(|| format!("#{account}"))
+    }
+
+    fn tell(&self, tree: Tree, key: &[u8], saved: &Saved<'_>) -> Result<Vec<u8>, StoreError> {
+        (self.told)(saved).map_err(|why| Damage::at(tree, key, why).into())
     }
 
     /// Each row of a tree that can be read, made a line.
-    fn each(&mut self, tree: Tree, make: &mut Make<'_, Self>, line: Line<'_>) -> io::Result<()> {
+    fn each(&mut self, tree: Tree, make: Make<'a>) -> io::Result<()> {
         let mut last: Option<Key> = None;
         let mut rows = self.trees.written(tree, ..).stored();
         let stopped = loop {
@@ -114,7 +150,7 @@ impl Rescue<'_> {
                 Some(Err(error)) => break error,
                 Some(Ok(row)) => {
                     last = Some(row.0.to_vec());
-                    self.one(tree, row, make, line)?;
+                    self.one(tree, row, make)?;
                 }
             }
         };
@@ -124,20 +160,20 @@ impl Rescue<'_> {
         for row in self.trees.written(tree, from..).stored_back() {
             match row {
                 Err(_) => break,
-                Ok(row) => self.one(tree, row, make, line)?,
+                Ok(row) => self.one(tree, row, make)?,
             }
         }
         Ok(())
     }
 
-    fn one(&mut self, tree: Tree, (key, stored): Row, make: &mut Make<'_, Self>, line: Line<'_>) -> io::Result<()> {
+    fn one(&mut self, tree: Tree, (key, stored): Row, make: Make<'a>) -> io::Result<()> {
         if !examine::fits(tree, &key) {
             self.lose(Damage::at(tree, &key, "its key is none").to_string());
             return Ok(());
         }
-        match value_of(tree, &key, stored).and_then(|value| make(self, (key, value))) {
+        match value_of(tree, &key, stored).and_then(|value| make(self, &(key, value))) {
             Ok(None) => Ok(()),
-            Ok(Some(made)) => line(&made),
+            Ok(Some(made)) => (self.line)(&made),
             Err(error) => {
                 self.lose(error.to_string());
                 Ok(())
@@ -151,63 +187,4 @@ impl Rescue<'_> {
             self.done.places.push(place);
         }
     }
-}
-
-fn of_account(account: &Account) -> String {
-    let Account { id, name, dialect, created_at, tags, .. } = account;
-    let created_at = time::rfc3339(*created_at);
-    json!({"kind": "account", "id": id, "name": name, "dialect": dialect, "created_at": created_at, "tags": tags})
-        .to_string()
-}
-
-fn of_webhook(webhook: &Webhook, account: &str, secrets: bool) -> String {
-    let events: Vec<_> = webhook.events.iter().map(ToString::to_string).collect();
-    let mut told = json!({
-        "kind": "webhook", "account": account, "id": webhook.id.to_string(), "uid": webhook.uid, "name": webhook.name,
-        "description": webhook.description, "dialect": webhook.dialect, "url": webhook.url.as_str(), "events": events,
-        "channels": webhook.channels, "tags": webhook.tags, "metadata": webhook.metadata,
-        "created_at": time::rfc3339(webhook.created_at),
-    });
-    if secrets {
-        told["secrets"] = webhook.secrets.iter().map(|one| Value::from(one.secret.reveal())).collect();
-        told["headers"] = json!(webhook.headers);
-    }
-    told.to_string()
-}
-
-/// The producer's bytes stay as they are.
-fn of_event(event: &Event, account: &str) -> Result<String, String> {
-    let raw = |bytes: &[u8]| {
-        let text = String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())?;
-        RawValue::from_string(text).map_err(|error| error.to_string())
-    };
-    let some = |part: &Option<bytes::Bytes>| part.as_ref().map(|part| raw(part)).transpose();
-    let line = EventLine {
-        kind: "event",
-        account,
-        id: event.public_id(),
-        event_type: &event.event_type,
-        created_at: time::rfc3339(event.created_at),
-        test: event.test,
-        channels: &event.channels,
-        data: raw(&event.data)?,
-        actor: some(&event.actor)?,
-        metadata: some(&event.metadata)?,
-    };
-    serde_json::to_string(&line).map_err(|error| error.to_string())
-}
-
-#[derive(serde::Serialize)]
-struct EventLine<'a> {
-    kind: &'static str,
-    account: &'a str,
-    id: String,
-    #[serde(rename = "type")]
-    event_type: &'a str,
-    created_at: String,
-    test: bool,
-    channels: &'a [String],
-    data: Box<RawValue>,
-    actor: Option<Box<RawValue>>,
-    metadata: Option<Box<RawValue>>,
 }

@@ -8,7 +8,7 @@ use super::error::OpenError;
 use super::layout::FORMAT_VERSION;
 use super::settings::{MasterKeySource, Settings};
 use super::trees::{copies, create, files, opened};
-use super::{master_keys, migration};
+use super::{kept, master_keys, migration};
 
 /// What a start would find and do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ impl Upgrade {
 /// Looks at what a start would find.
 ///
 /// # Errors
-/// Somebody has the store, its format is none that this build can read or bring to its own, a master key is missing, or it cannot
-/// be opened.
+/// Somebody has the store, its format is none that this build can read or bring to its own, it lacks what was there before, a master
+/// key is missing, or it cannot be opened.
 pub fn foresee(settings: &Settings) -> Result<Upgrade, OpenError> {
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
@@ -50,7 +50,11 @@ pub fn foresee(settings: &Settings) -> Result<Upgrade, OpenError> {
         let keys = master_keys::read_what_is_there(settings);
         let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
         if is_there {
-            upgrade.found = opened::look_at_format(settings, |db| migration::refuse_without_keys(db, settings, &keys))?;
+            opened::refuse_short(path)?;
+            upgrade.found = opened::look_at_format(settings, |db| {
+                opened::refuse_incomplete(db, path)?;
+                migration::refuse_without_keys(db, settings, &keys)
+            })?;
         }
     }
     if upgrade.found.is_some_and(|found| found < FORMAT_VERSION) && settings.upgrade_copy {
@@ -69,7 +73,8 @@ pub fn upgrade(settings: &Settings) -> Result<Upgrade, OpenError> {
         let keys = master_keys::read(settings);
         let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
         let trees = migration::open(settings, &keys, &mut crate::clock::Dice::from_system(), Default::default())?;
-        trees.close().map_err(|error| OpenError::of(&settings.path, error))?;
+        let counted = kept::count_events(&trees);
+        counted.and_then(|()| trees.close()).map_err(|error| OpenError::of(&settings.path, error))?;
     }
     Ok(foreseen)
 }

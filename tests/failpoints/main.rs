@@ -6,9 +6,12 @@
 //! So there may be events that nobody was told of; they are delivered like any other.
 
 mod asking;
+#[path = "../filled/mod.rs"]
+mod filled;
 mod life;
 mod moments;
 mod outcomes;
+mod pages;
 mod readers;
 mod reading;
 mod sending;

@@ -28,6 +28,9 @@ fn a_log_that_is_gone_or_cut_is_refused_until_the_loss_is_accepted() {
     fs::write(data.join("db"), &half[..half.len() / 2]).unwrap();
     let words = refused(dir.path());
     assert!(words.contains(&format!("has {} bytes, and it had {length}", half.len() / 2)), "{words}");
+    fs::write(data.join("db"), &half[..half.len() / 2]).unwrap();
+    let words = foreseen(dir.path());
+    assert!(words.contains(&format!("has {} bytes, and it had {length}", half.len() / 2)), "{words}");
 
     // A whole copy is as good as new.
     fs::remove_dir_all(&data).unwrap();
@@ -38,8 +41,10 @@ fn a_log_that_is_gone_or_cut_is_refused_until_the_loss_is_accepted() {
 
     // An older log beside the newer mark.
     fs::copy(dir.path().join("whole/db"), data.join("db")).unwrap();
-    let words = refused(dir.path());
-    assert!(words.contains("group commits") && words.contains("accept-loss"), "{words}");
+    let (told, words) = (foreseen(dir.path()), refused(dir.path()));
+    for words in [told, words] {
+        assert!(words.contains("group commits") && words.contains("accept-loss"), "{words}");
+    }
 
     let asked = store_command(dir.path(), &["store", "accept-loss"]);
     assert!(!asked.status.success() && asked.output.contains("--yes"), "{}", asked.output);
@@ -80,6 +85,14 @@ fn publish(server: &Server, events: usize) {
         let reply = client.post("/api/v1/events", &json!({"type": "a", "data": {"n": n}}));
         assert_eq!(reply.status, 202);
     }
+}
+
+/// Asks what a start would do, which is to refuse. Gives the words.
+#[track_caller]
+fn foreseen(dir: &Path) -> String {
+    let ended = store_command(dir, &["serve", "--check"]);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
+    ended.output
 }
 
 /// Starts the server, which ends at once. Gives its words.

@@ -74,6 +74,21 @@ fn a_supervisor_hears_of_the_start_of_reading_again_of_the_watchdog_and_of_the_s
 }
 
 #[test]
+fn a_development_server_that_is_a_service_keeps_no_profile() {
+    for is_service in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let supervisor = Supervisor::listen(dir.path());
+        let mut env = vec![("HOOKWHEEL__AUTH__ADMIN_KEY", "")];
+        env.extend(is_service.then_some(("NOTIFY_SOCKET", supervisor.address.as_str())));
+        let mut process = Server::start_process(dir.path(), &env);
+        process.line("admin key: hw_");
+        process.line("try it");
+        assert_eq!(dir.path().join("hookwheel/profiles.toml").exists(), !is_service, "{is_service}");
+        assert!(process.terminate().status.success());
+    }
+}
+
+#[test]
 fn who_asks_to_read_again_before_a_server_serves_is_heard_once_it_does() {
     let dir = tempfile::tempdir().expect("a directory");
     let supervisor = Supervisor::listen(dir.path());

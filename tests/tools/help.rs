@@ -27,7 +27,7 @@ fn below(help: &str, command: &[String]) -> Vec<Vec<String>> {
 }
 
 /// The help of a command and of all below it.
-fn helps(dir: &Path, command: &[String], all: &mut Vec<(Vec<String>, String)>) {
+pub fn helps(dir: &Path, command: &[String], all: &mut Vec<(Vec<String>, String)>) {
     let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
     arguments.push("--help");
     let help = run(dir, &arguments, &[], None).done();

@@ -5,6 +5,7 @@ mod each;
 mod follow;
 mod help;
 mod login;
+mod outputs;
 mod pipes;
 mod shapes;
 #[path = "../support/mod.rs"]

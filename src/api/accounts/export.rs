@@ -22,14 +22,13 @@ use crate::api::events::routes::whole;
 use crate::api::events::view::row;
 use crate::api::http::problem::Problem;
 use crate::api::http::request::Query;
+use crate::api::lines::{line, webhook_line};
 use crate::api::people::view::user_view;
 use crate::api::webhooks::reach::Reach;
-use crate::api::webhooks::view::WebhookView;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, Scope};
 use crate::domain::audit::{AuditEntry, Deed};
 use crate::domain::id::{AuditId, DeliveryId, EventId, WebhookId};
-use crate::domain::time;
 use crate::domain::walk::Walk;
 use crate::domain::webhook::Webhook;
 use crate::store::{EventHead, KnownType, Refusal};
@@ -154,21 +153,6 @@ struct Lines {
     audit: u64,
 }
 
-/// A webhook, with its secrets if they are asked for.
-#[derive(Serialize)]
-struct WebhookLine<'a> {
-    #[serde(flatten)]
-    webhook: WebhookView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secrets: Option<Vec<SecretLine<'a>>>,
-}
-
-#[derive(Serialize)]
-struct SecretLine<'a> {
-    secret: &'a str,
-    until: Option<String>,
-}
-
 impl Export {
     /// Some lines more, and how it goes on.
     fn chunk(mut self) -> Result<(Bytes, Self), Problem> {
@@ -225,12 +209,7 @@ impl Export {
         };
         let reach = Reach::of(&self.api, &self.reader, None);
         for webhook in &some {
-            let secrets = webhook
-                .secrets
-                .iter()
-                .map(|one| SecretLine { secret: one.secret.reveal(), until: one.until.map(time::rfc3339) });
-            let secrets = self.with_secrets.then(|| secrets.collect());
-            line(out, "webhook", &WebhookLine { webhook: reach.view(webhook)?, secrets })?;
+            webhook_line(out, reach.view(webhook)?, webhook, self.with_secrets)?;
         }
         self.lines.webhooks += some.len() as u64;
         Ok(some.last().map_or(Place::EventTypes(None), |last| Place::Webhooks(Some(last.id))))
@@ -300,39 +279,5 @@ impl Export {
             self.lines.audit += 1;
         }
         Ok(page.next.map_or(Place::End, |next| Place::Audit(Some(next))))
-    }
-}
-
-/// Writes an object as a line of its own, with its kind in front. What was published may hold line breaks between its values,
-/// and never in them.
-fn line(out: &mut Vec<u8>, kind: &str, object: &impl Serialize) -> Result<(), Problem> {
-    let object = serde_json::to_vec(object).map_err(Problem::internal)?;
-    out.extend_from_slice(format!("{{\"kind\":\"{kind}\",").as_bytes());
-    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    out.extend(object[1..].iter().map(|byte| if is_break(byte) { b' ' } else { *byte }));
-    out.push(b'\n');
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::value::RawValue;
-
-    #[test]
-    fn what_was_published_over_several_lines_is_one() {
-        let data = RawValue::from_string("{\n  \"a\":\r\n [1.0,\t\"x\\n\"]\n}".into()).unwrap();
-        let mut out = b"before\n".to_vec();
-        line(&mut out, "event", &serde_json::json!({"n": 1})).unwrap();
-        #[derive(Serialize)]
-        struct Row<'a> {
-            data: &'a RawValue,
-        }
-        line(&mut out, "event", &Row { data: &data }).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[..2], ["before", r#"{"kind":"event","n":1}"#]);
-        assert_eq!(lines[2], "{\"kind\":\"event\",\"data\":{   \"a\":   [1.0,\t\"x\\n\"] }}");
-        assert_eq!(lines.len(), 3);
     }
 }

@@ -70,11 +70,15 @@ fn show_store(api: &Api, page: &mut Page) {
     page.histogram("hookwheel_store_sync_seconds", "Syncs of the store's log.", &meters.sync_times);
     page.gauge("hookwheel_store_open", "Whether the store is open.").one(store.is_open());
     page.gauge("hookwheel_store_has_space", "Whether there is space for events.").one(store.has_space());
-    if let Ok(bytes) = store.size_bytes() {
-        page.gauge("hookwheel_store_bytes", "Bytes of the store's files.").one(bytes);
-    }
-    if let Ok(Some(free)) = store.free_bytes() {
-        page.gauge("hookwheel_store_free_bytes", "Bytes that are free on the store's disk.").one(free);
+    if let Ok(disk) = store.disk() {
+        page.gauge("hookwheel_store_bytes", "Bytes of the store's files.").one(disk.files_bytes);
+        if let Some(free) = disk.free_bytes {
+            page.gauge("hookwheel_store_free_bytes", "Bytes that are free on the store's disk.").one(free);
+        }
+        if let Some(days) = disk.days_left() {
+            let help = "Days until no events are taken, if the files grow on as in the last week. Not there before that is known.";
+            page.gauge("hookwheel_store_days_left", help).one(days);
+        }
     }
     let kept = page.gauge("hookwheel_store_kept_bytes", "Bytes that retention can take.");
     for (kind, bytes) in store.kept_by_kind() {

@@ -20,6 +20,7 @@ use super::latency::latencies;
 use super::produce::{EVENT_DIGITS, EVENT_MARK, SENT_DIGITS, SENT_MARK};
 use super::webhooks::Manner;
 use crate::cli::error::CliError;
+use crate::cli::terminal::note;
 use crate::clock::Stopwatch;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -243,7 +244,7 @@ async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) -> io::Resu
             let answered = answer(stream, &shared).await;
             // A peer that resets has given up, or is no more.
             if let Err(error) = answered.or_else(|error| if is_reset(&error) { Ok(()) } else { Err(error) }) {
-                eprintln!("hookwheel: the receiver dropped a connection: {error}");
+                note(format_args!("hookwheel: the receiver dropped a connection: {error}"));
             }
         });
     }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
 use crate::cli::started::{Started, free_port, this_program};
+use crate::cli::terminal::note;
 use crate::config::threads;
 
 /// Bodies out at once: as many as deliveries of a server that nobody has configured.
@@ -107,7 +108,7 @@ fn send_on(to: Uri, out_max: usize) -> mpsc::Sender<Bytes> {
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = read {
-                eprintln!("hookwheel: the relay lost a body: {error}");
+                note(format_args!("hookwheel: the relay lost a body: {error}"));
             }
         }
     }));

@@ -1,7 +1,5 @@
 //! What the bench prints: a table for people, one line of JSON for programs, from the same figures.
 
-use std::io::{self, Write};
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,6 +10,7 @@ use super::produce::Posted;
 use super::receive::Received;
 use super::webhooks::Webhooks;
 use crate::cli::error::CliError;
+use crate::cli::terminal;
 
 /// The figures.
 #[derive(Debug, Serialize)]
@@ -199,7 +198,7 @@ pub fn text(figures: &impl Serialize, rows: Vec<Row>, json: bool) -> Result<Stri
 
 /// Prints what was measured.
 pub fn print(text: &str) -> Result<(), CliError> {
-    writeln!(io::stdout(), "{text}").map_err(CliError::io("standard output"))
+    terminal::print(&format!("{text}\n"))
 }
 
 /// Bytes in MiB.

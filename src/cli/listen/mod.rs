@@ -21,6 +21,7 @@ use super::contract;
 use super::error::CliError;
 use super::server::ServerArgs;
 use super::shown::write;
+use super::terminal::note;
 use crate::client::{Client, Error};
 use crate::domain::secret::Secret;
 use keys::Keys;
@@ -143,8 +144,8 @@ async fn cleared(client: &Client) {
     match leftovers::clear(&client.with_patience(Duration::ZERO)).await {
         // That nobody is there is said by what is asked next.
         Ok(0) | Err(Error::Unreachable { .. }) => (),
-        Ok(count) => eprintln!("hookwheel: webhooks of runs that were killed, taken away: {count}"),
-        Err(error) => eprintln!("hookwheel: what a run that was killed may have left stays: {error}"),
+        Ok(count) => note(format_args!("hookwheel: webhooks of runs that were killed, taken away: {count}")),
+        Err(error) => note(format_args!("hookwheel: what a run that was killed may have left stays: {error}")),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cli::error::CliError;
 use crate::cli::shown::{pretty, printable, write};
+use crate::cli::terminal::note;
 use crate::dialect::Dialect;
 use crate::domain::endpoint::EndpointUrl;
 use crate::domain::probe::{Probe, Probed};
@@ -60,7 +61,7 @@ impl<'d> Report<'d> {
         }
         match self.form {
             Form::Json => {
-                eprint!("{}", printable(&told));
+                note(printable(&told).trim_end());
                 Ok(())
             }
             _ => say(&told),

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::entry::{VERSION, What};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
+use crate::cli::terminal::note;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::dialect::Dialects;
@@ -51,7 +52,7 @@ pub async fn run(args: ExportArgs, server: &ServerArgs) -> Result<(), CliError> 
         let mut out = BufWriter::new(io::stdout().lock());
         let done = Export::new(&client, &args, &mut out).all(server).await?;
         out.flush().map_err(CliError::io("standard output"))?;
-        eprintln!("{done}{}", warning(&args));
+        note(format_args!("{done}{}", warning(&args)));
         return Ok(());
     }
     if args.file.exists() && !args.force {
@@ -68,7 +69,7 @@ pub async fn run(args: ExportArgs, server: &ServerArgs) -> Result<(), CliError> 
     }
     let done = done?;
     fs::rename(&partial, &args.file).map_err(CliError::io(args.file.display().to_string()))?;
-    eprintln!("{}: {done}{}", args.file.display(), warning(&args));
+    note(format_args!("{}: {done}{}", args.file.display(), warning(&args)));
     Ok(())
 }
 
@@ -143,7 +144,7 @@ impl<'a> Export<'a> {
     /// Those that are files of the server: what is compiled in is there in every one.
     async fn dialects(&mut self, is_admin: bool) -> Result<(), CliError> {
         if !is_admin {
-            eprintln!("hookwheel: dialects are left out: an admin key shows them");
+            note("hookwheel: dialects are left out: an admin key shows them");
             return Ok(());
         }
         let own = Dialects::load(None).map_err(|_| CliError::Failed("the dialects of this build are broken".into()))?;
@@ -254,6 +255,12 @@ impl<'a> Export<'a> {
     fn line(&mut self, line: &[u8]) -> Result<(), CliError> {
         self.out.write_all(line).and_then(|()| self.out.write_all(b"\n")).map_err(CliError::io("the export"))
     }
+}
+
+/// The same of any line, its end included, if it is a webhook's.
+pub fn masked_line(line: &[u8]) -> Option<Vec<u8>> {
+    let is_webhook = line.starts_with(b"{\"kind\":\"webhook\"");
+    is_webhook.then(|| (masked(line).expect("a line is JSON") + "\n").into_bytes())
 }
 
 /// A webhook's line without what lets somebody in.

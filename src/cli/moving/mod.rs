@@ -22,5 +22,5 @@ mod told;
 mod webhooks;
 mod wish;
 
-pub use export::{ExportArgs, run as export};
+pub use export::{ExportArgs, masked_line, run as export};
 pub use import::{ImportArgs, run as import};

@@ -14,8 +14,7 @@ type Signing = (String, Option<UnixMs>);
 pub fn of(line: &Value, now: UnixMs) -> Vec<Signing> {
     let said = line["secrets"].as_array().into_iter().flatten();
     let read = said.filter_map(|one| {
-        // As text alone `store export --from-damaged` writes them.
-        let text = one.as_str().or_else(|| one["secret"].as_str())?;
+        let text = one["secret"].as_str()?;
         Some((text.to_owned(), one["until"].as_str().and_then(time::parse)))
     });
     read.filter(|(_, until)| until.is_none_or(|until| until > now)).collect()
@@ -69,8 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rescued_says_secrets_as_texts() {
-        assert_eq!(of(&json!({"secrets": ["a"]}), 0), [("a".to_owned(), None)]);
+    fn a_line_need_not_say_secrets() {
         assert!(of(&json!({}), 0).is_empty() && steps(&[("a".to_owned(), None)], 0).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cli::error::CliError;
+use crate::cli::terminal::note;
 use crate::clock::Stopwatch;
 
 /// A longer answer is none.
@@ -65,7 +66,7 @@ impl Theirs {
                     if watch.elapsed() + wait > PATIENCE {
                         return Err(CliError::Failed(format!("{}: {why}", self.name)));
                     }
-                    eprintln!("hookwheel: {}: {why}; asking again in {:.1} s", self.name, wait.as_secs_f64());
+                    note(format_args!("hookwheel: {}: {why}; asking again in {:.1} s", self.name, wait.as_secs_f64()));
                     wait
                 }
             };

@@ -2,12 +2,12 @@
 //! where it stood in the file, what is not carried over is named once more at the end, and the exit code says whether all is there.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use serde_json::json;
 
 use super::entry::What;
 use crate::cli::error::CliError;
+use crate::cli::terminal::{note, print};
 
 /// So many things that are not carried over are named at the end; the others are counted.
 const LEFT_MAX: usize = 1000;
@@ -134,16 +134,16 @@ impl Told {
     /// Tells the sum; an error, if something is not there or needs a hand.
     pub fn end(self) -> Result<(), CliError> {
         if !self.left.is_empty() {
-            eprintln!("not carried over:");
-            self.left.iter().for_each(|left| eprintln!("  {left}"));
+            note("not carried over:");
+            self.left.iter().for_each(|left| note(format_args!("  {left}")));
         }
         if self.left_more > 0 {
-            eprintln!("  and {} more, which stand above where they were met", self.left_more);
+            note(format_args!("  and {} more, which stand above where they were met", self.left_more));
         }
         for (kind, count) in &self.history {
-            eprintln!("{count} lines of the kind {kind} are history, and stay where they happened");
+            note(format_args!("{count} lines of the kind {kind} are history, and stay where they happened"));
         }
-        eprintln!("{}", self.sum());
+        note(format_args!("{}", self.sum()));
         let refused: u64 =
             self.counts.iter().filter(|((_, outcome), _)| *outcome == Outcome::Refused).map(|(_, n)| n).sum();
         let unfinished = self.unfinished;
@@ -174,11 +174,6 @@ impl Told {
             .collect();
         if words.is_empty() { "there was nothing to import".into() } else { words.join("; ") }
     }
-}
-
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::io("standard output"))
 }
 
 #[cfg(test)]

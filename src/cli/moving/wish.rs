@@ -101,13 +101,8 @@ fn is_usual(value: &Value) -> bool {
 /// Null stands for a value that is not shown.
 fn headers(line: &Value, known: Option<&Value>, missing: &mut Vec<String>) -> Option<Value> {
     let said = line.get("headers")?;
-    // As pairs `store export --from-damaged` writes them.
-    let pairs: Option<Map<String, Value>> = said.as_array().map(|pairs| {
-        let read = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].clone()));
-        pairs.iter().filter_map(read).collect()
-    });
     let mut all = Map::new();
-    for (name, value) in pairs.as_ref().or_else(|| said.as_object())? {
+    for (name, value) in said.as_object()? {
         let kept = || known.map(|known| &known["headers"][name]).filter(|kept| kept.is_string());
         match (value, kept()) {
             (Value::Null, Some(kept)) => drop(all.insert(name.clone(), kept.clone())),
@@ -203,12 +198,6 @@ mod tests {
         });
         let (fields, missing) = wish(line, Some(known));
         assert_eq!((fields, missing.len()), (json!({"headers": {"X-Team": "blue", "X-Key": "k"}}), 0));
-    }
-
-    #[test]
-    fn what_was_rescued_says_headers_as_pairs() {
-        let (fields, _) = wish(json!({"uid": "crm", "headers": [["X-Team", "blue"]]}), None);
-        assert_eq!(fields["headers"], json!({"X-Team": "blue"}));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::outputs::{note, prompt};
 use crate::cli::error::CliError;
 use crate::client::Client;
 
@@ -25,7 +26,7 @@ pub fn sure(what: &str, yes: bool) -> Result<(), CliError> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CliError::Usage(format!("{what}? Nobody is there to be asked: say --yes")));
     }
-    eprint!("{what}? [y/N] ");
+    prompt(format_args!("{what}? [y/N] "));
     let mut answer = String::new();
     let mut limited = io::Read::take(io::stdin().lock(), ANSWER_BYTES_MAX);
     limited.read_line(&mut answer).map_err(CliError::io("the terminal"))?;
@@ -41,7 +42,7 @@ pub async fn job_ended(client: &Client, job: &Value, total: Option<u64>) -> Resu
     let id = job["id"].as_str().ok_or_else(|| CliError::Failed("the server's answer names no job".into()))?;
     let (bar, client) = (progress(total), client.with_patience(PATIENCE));
     let mut interrupted = std::pin::pin!(actix_rt::signal::ctrl_c());
-    eprintln!("hookwheel: the job {id} runs on the server");
+    note(format_args!("hookwheel: the job {id} runs on the server"));
     loop {
         let now = client.jobs().get(id).await?;
         bar.set_position(now["done"].as_u64().unwrap_or(0));

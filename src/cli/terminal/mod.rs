@@ -6,15 +6,16 @@ pub mod chart;
 pub mod grid;
 pub mod letters;
 pub mod mark;
+mod outputs;
 mod when;
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, stdout};
 
 use console::Term;
 
-use super::error::CliError;
 use crate::clock::Clock;
 use crate::domain::time::UnixMs;
+pub use outputs::{note, print, prompt};
 
 /// Narrower than this nothing fits.
 const WIDTH_MIN: usize = 40;
@@ -43,12 +44,4 @@ impl Screen {
     pub fn state(&self, word: &str) -> String {
         if self.width.is_some() { mark::marked(word) } else { word.to_owned() }
     }
-}
-
-/// Writes to standard output, in colour where a person sees it, and in signs that the terminal knows.
-pub fn print(text: &str) -> Result<(), CliError> {
-    let told = (stdout().is_terminal() && letters::are_ascii()).then(|| letters::in_ascii(text));
-    let text = told.as_deref().unwrap_or(text);
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::io("standard output"))
 }

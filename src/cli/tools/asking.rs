@@ -1,7 +1,5 @@
 //! How a verb of the table is done: what is asked, and what is shown of the answer.
 
-use std::io::{self, Write};
-
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +10,7 @@ use super::show;
 use super::table::{Kind, Verb};
 use crate::cli::error::CliError;
 use crate::cli::server::ServerArgs;
-use crate::cli::terminal::{Screen, ask, print};
+use crate::cli::terminal::{Screen, ask, note, print};
 use crate::client::Client;
 
 /// Rows of a page, the most that the API gives.
@@ -103,7 +101,7 @@ impl Asking<'_> {
             } else {
                 "--all or --limit has more"
             };
-            eprintln!("hookwheel: {count} are shown, and there are more: {remedy}");
+            note(format_args!("hookwheel: {count} are shown, and there are more: {remedy}"));
         }
         Ok(())
     }
@@ -216,7 +214,7 @@ fn is_job(answer: &Value) -> bool {
 }
 
 fn line(value: &Value) -> Result<(), CliError> {
-    writeln!(io::stdout().lock(), "{value}").map_err(CliError::io("standard output"))
+    print(&format!("{value}\n"))
 }
 
 #[cfg(test)]

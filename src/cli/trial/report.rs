@@ -1,12 +1,11 @@
 //! What was found, for people and for programs: a table that grows while it is tested and fits 80 columns, or an object a
 //! line. What stays true: a colour stands beside a shape and a word, and only where a person sees it.
 
-use std::io::{ErrorKind, Write};
-
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use crate::cli::error::CliError;
+use crate::cli::terminal::print;
 use crate::domain::endpoint::EndpointUrl;
 use crate::trial::{Expect, Finding, Kind, Subject, Verdict};
 
@@ -217,11 +216,10 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 fn write(text: &str) -> Result<(), CliError> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has enough, such as `head`, is no failure.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(CliError::io("standard output")),
+    match print(text) {
+        // A reader that has enough, such as `head`, is no failure: the verdict counts.
+        Err(error) if error.is_nobody_reading() => Ok(()),
+        printed => printed,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::dashboard::posted::Posted;
 use crate::dashboard::seat::{Looks, Seat};
 use crate::domain::account::Scope;
 use crate::domain::time::UnixMs;
-use crate::store::{Amount, Disk, Growth};
+use crate::store::{Amount, Disk, FULL_SOON_DAYS, Growth};
 
 /// More days than this are "years".
 const DAYS_TOLD_MAX: u64 = 3_650;
@@ -109,7 +109,7 @@ fn full(disk: &Disk) -> Markup {
             "full",
             "At this pace no more events are taken within a day: free space, or keep less.".into(),
         ),
-        (Some(days), _) if days < 14 => (
+        (Some(days), _) if days < FULL_SOON_DAYS => (
             Meaning::Trouble,
             "soon full",
             format!("At this pace no more events are taken in {}.", amount::of(days, "day", "days")),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::kind::Kind;
 use super::known::{Known, readable};
 use super::noted::{Change, Wrong};
-use crate::domain::id::{AccountNumber, DeliveryId, WebhookNumber};
+use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::stats::AccountTally;
+use crate::domain::time::UnixMs;
 use crate::store::error::StoreError;
 use crate::store::layout::{self, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree};
 use crate::store::trees::{Trees, bytes_of};
@@ -27,6 +28,19 @@ pub struct Counted {
     /// Open deliveries, and bytes of those that have ended with their attempts.
     of_webhook: BTreeMap<WebhookNumber, (u64, u64)>,
     greatest_id: u128,
+    /// When the first and the last of the events were accepted.
+    of_events: Option<(UnixMs, UnixMs)>,
+}
+
+/// How large a store is, and in which time it became so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grown {
+    /// Bytes of its files.
+    pub files_bytes: u64,
+    /// Bytes of events, deliveries and attempts in them: what retention counts.
+    pub kept_bytes: u64,
+    /// Milliseconds between the first and the last of its events.
+    pub over_ms: u64,
 }
 
 impl Counted {
@@ -34,6 +48,11 @@ impl Counted {
     pub fn add(&mut self, tree: Tree, key: &[u8], stored: &[u8]) {
         self.rows += 1;
         let bytes = bytes_of(key, stored) as u64;
+        if tree == Tree::Events {
+            let at = EventId(layout::read_id(key)).time();
+            let (first, last) = self.of_events.unwrap_or((at, at));
+            self.of_events = Some((first.min(at), last.max(at)));
+        }
         match tree {
             Tree::Events | Tree::Chunks => {
                 self.event_bytes += bytes;
@@ -53,6 +72,13 @@ impl Counted {
         }
     }
 
+    /// How large the store is; `None` where not all was met, or no event is there.
+    pub fn grown(&self, trees: &Trees) -> Result<Option<Grown>, StoreError> {
+        let Some((first, last)) = self.of_events.filter(|_| self.is_whole) else { return Ok(None) };
+        let kept_bytes = self.event_bytes + self.of_webhook.values().map(|(_, bytes)| bytes).sum::<u64>();
+        Ok(Some(Grown { files_bytes: trees.size_bytes()?, kept_bytes, over_ms: last - first }))
+    }
+
     fn webhook(&mut self, number: WebhookNumber) -> &mut (u64, u64) {
         self.of_webhook.entry(number).or_default()
     }
@@ -60,7 +86,7 @@ impl Counted {
     /// Where what is there is not what was counted.
     pub fn against(&self, trees: &Trees, known: &Known) -> Result<Vec<Wrong>, StoreError> {
         let mut wrong = self.numbers(trees)?;
-        for account in known.served() {
+        for account in known.counted() {
             let key = layout::number(account).to_vec();
             let Some(tally) = readable(rows::account_tally(trees, account))? else { continue };
             let there = self.of_account.get(&account).copied().unwrap_or(0);

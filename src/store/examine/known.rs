@@ -8,7 +8,7 @@ use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::webhook::Webhook;
 use crate::store::error::StoreError;
 use crate::store::late;
-use crate::store::layout::Tree;
+use crate::store::layout::{FORMAT_VERSION, Tree};
 use crate::store::record;
 use crate::store::seal::MasterKeys;
 use crate::store::trees::Trees;
@@ -20,6 +20,8 @@ pub struct Known {
     accounts: BTreeMap<AccountNumber, bool>,
     /// Each webhook that can be read: its account, and whether it is there for good.
     webhooks: BTreeMap<WebhookNumber, (AccountNumber, bool)>,
+    /// The store is of an older format: what is kept of each account may not be counted before the next start does it.
+    is_older: bool,
 }
 
 impl Known {
@@ -42,6 +44,11 @@ impl Known {
             }
         }
         Ok(known)
+    }
+
+    /// The same of a store of this format.
+    pub fn of_format(self, format: Option<u32>) -> Self {
+        Self { is_older: format.is_some_and(|found| found < FORMAT_VERSION), ..self }
     }
 
     /// Finds deliveries whose rows are not written yet.
@@ -80,9 +87,9 @@ impl Known {
         self.webhooks.keys().copied()
     }
 
-    /// The accounts that are served.
-    pub fn served(&self) -> impl Iterator<Item = AccountNumber> + '_ {
-        self.accounts.iter().filter(|(_, is_served)| **is_served).map(|(account, _)| *account)
+    /// The accounts that are served, and of which what is kept is counted.
+    pub fn counted(&self) -> impl Iterator<Item = AccountNumber> + '_ {
+        self.accounts.iter().filter(|(_, is_served)| **is_served && !self.is_older).map(|(account, _)| *account)
     }
 }
 

@@ -1,22 +1,26 @@
 //! Repair: what follows from other rows is built again from them. What stays true: no record is changed or removed, only what
-//! indexes and counts them; what cannot be built is left as it is and told; and it begins from a store that is whole by its mark.
+//! indexes and counts them; what cannot be built is left as it is and told; and it begins from a store that is whole by its mark and
+//! of the present format.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::known::Known;
 use super::noted::{Change, Noted, Wrong};
 use super::pass::pass;
 use crate::domain::finding::Finding;
+use crate::domain::time::UnixMs;
 use crate::store::damage::Reports;
 use crate::store::error::{OpenError, StoreError};
-use crate::store::layout::{META_LAST_ID, Tree};
+use crate::store::layout::{FORMAT_VERSION, META_LAST_ID, Tree};
 use crate::store::master_keys;
+use crate::store::migration;
 use crate::store::opening::check_master_keys;
 use crate::store::rows;
 use crate::store::seal::MasterKeys;
 use crate::store::settings::Settings;
-use crate::store::trees::{Trees, Writes};
+use crate::store::trees::{Trees, Writes, copies, create, opened};
 
 /// Changes in one write.
 const BATCH: usize = 500;
@@ -26,62 +30,98 @@ const ROUNDS_MAX: usize = 8;
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
+    /// Where the copy is that was made first; `None` where none was wanted, or nothing was changed.
+    pub copy: Option<PathBuf>,
     /// Rows that were written or removed.
     pub changed: u64,
     /// What was mended.
     pub mended: Vec<Finding>,
 }
 
-/// Mends what can be mended.
+/// Mends what can be mended, after a copy of the files that `copy_at` names, or without one. Where nothing is changed no copy is
+/// kept: whoever repairs every night would fill the disk with them.
 ///
 /// # Errors
-/// Somebody has the store, a master key is missing, it lacks what was there before, or it cannot be written.
-pub fn repair(settings: &Settings) -> Result<Repaired, OpenError> {
+/// Somebody has the store, a master key is missing, it lacks what was there before, it is of an older format, there is no room for
+/// the copy, or it cannot be written.
+pub fn repair(settings: &Settings, copy_at: Option<UnixMs>) -> Result<Repaired, OpenError> {
     let path = settings.path.as_path();
+    if settings.memory.is_none() {
+        migration::refuse_half_restored(path)?;
+        refuse_older(settings)?;
+    }
     let keys = master_keys::read_what_is_there(settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
-    let trees = Trees::open(settings, Arc::<Reports>::default())?;
-    let done = check_master_keys(settings, &trees, &keys)
-        .and_then(|()| mend_all(&trees, &keys).map_err(|error| OpenError::of(path, error)));
-    let closed = trees.close().map_err(|error| OpenError::of(path, error));
-    done.and_then(|done| closed.map(|()| done))
+    let copy = copy_at.map(|now| copies::safety_copy(settings, now)).transpose()?;
+    let (mut changed, mut noted) = (0, Noted::default());
+    let mended = open_and_mend(settings, &keys, &mut changed, &mut noted);
+    let copy = match copy {
+        Some(copy) if changed == 0 => {
+            copies::forget(&copy).map_err(|error| OpenError::Io(copy, error))?;
+            None
+        }
+        copy => copy,
+    };
+    match mended {
+        Ok(()) => Ok(Repaired { copy, changed, mended: noted.findings().collect() }),
+        Err(error) if changed > 0 => Err(OpenError::MendedInPart { error: error.into(), copy }),
+        Err(error) => Err(error),
+    }
 }
 
-fn mend_all(trees: &Trees, keys: &MasterKeys) -> Result<Repaired, StoreError> {
-    let (mut changed, mut noted) = (0, Noted::default());
+/// One that an upgrade changes is upgraded first: that makes a copy of its own, and builds what the older format lacks.
+fn refuse_older(settings: &Settings) -> Result<(), OpenError> {
+    create::must_have_log(&settings.path)?;
+    let found = opened::look_at_format(settings, |_| Ok(()))?.filter(|found| *found < FORMAT_VERSION);
+    found.map_or(Ok(()), |found| Err(OpenError::Older { path: settings.path.clone(), found }))
+}
+
+fn open_and_mend(
+    settings: &Settings,
+    keys: &MasterKeys,
+    changed: &mut u64,
+    noted: &mut Noted,
+) -> Result<(), OpenError> {
+    let path = settings.path.as_path();
+    let trees = Trees::open(settings, Arc::<Reports>::default())?;
+    let done = check_master_keys(settings, &trees, keys)
+        .and_then(|()| mend_all(&trees, keys, changed, noted).map_err(|error| OpenError::of(path, error)));
+    let closed = trees.close().map_err(|error| OpenError::of(path, error));
+    done.and(closed)
+}
+
+fn mend_all(trees: &Trees, keys: &MasterKeys, changed: &mut u64, noted: &mut Noted) -> Result<(), StoreError> {
     for _ in 0..ROUNDS_MAX {
-        let (mended, last) = round(trees, keys, &mut noted)?;
-        changed += mended;
-        if mended == 0 {
+        let before = *changed;
+        let last = round(trees, keys, changed, noted)?;
+        if *changed == before {
             // All rows were met and nothing was changed on the way: what they come to is what is there from now on. Where a page was
             // in the way there is no last: what was behind it would be given up, and counted as if it had never been.
             if let Some(last) = last.filter(|_| trees.end_adding_up().is_some()) {
-                write(trees, vec![last], &mut changed)?;
+                write(trees, vec![last], changed)?;
             }
             break;
         }
     }
-    trees.sync()?;
-    Ok(Repaired { changed, mended: noted.findings().collect() })
+    trees.sync()
 }
 
-/// Mends what a pass meets. Says how much that was, and, if it met all rows, the row of the greatest id as it should be.
-fn round(trees: &Trees, keys: &MasterKeys, noted: &mut Noted) -> Result<(u64, Option<Change>), StoreError> {
+/// Mends what a pass meets. Gives the row of the greatest id as it should be, if it met all rows.
+fn round(trees: &Trees, keys: &MasterKeys, changed: &mut u64, noted: &mut Noted) -> Result<Option<Change>, StoreError> {
     let known = Known::read(trees, keys)?;
     known.find_late(trees)?;
-    let (mut batch, mut changed) = (Vec::new(), 0);
+    let mut batch = Vec::new();
     let counted = pass(trees, keys, &known, |wrong: Wrong| {
         if wrong.mend.is_empty() {
             return Ok(());
         }
         noted.note(&wrong);
         batch.extend(wrong.mend);
-        if batch.len() >= BATCH { write(trees, std::mem::take(&mut batch), &mut changed) } else { Ok(()) }
+        if batch.len() >= BATCH { write(trees, std::mem::take(&mut batch), changed) } else { Ok(()) }
     })?;
-    write(trees, batch, &mut changed)?;
+    write(trees, batch, changed)?;
     let given = trees.get(Tree::Meta, META_LAST_ID)?.map(|stored| rows::last(&stored)).transpose()?;
-    let last = counted.is_whole.then(|| counted.last_id(given.map_or(0, |(id, _)| id)));
-    Ok((changed, last))
+    Ok(counted.is_whole.then(|| counted.last_id(given.map_or(0, |(id, _)| id))))
 }
 
 /// Writes changes, each key once: the last word counts.
@@ -121,7 +161,7 @@ mod tests {
         let first = of(1);
         let memory = first.memory.clone();
         Bench::of(first).webhook();
-        let by = |key| repair(&Settings { memory: memory.clone(), ..of(key) });
+        let by = |key| repair(&Settings { memory: memory.clone(), ..of(key) }, None);
         assert!(matches!(by(2), Err(OpenError::MasterKeyMissing { .. })));
         assert!(by(1).is_ok());
     }

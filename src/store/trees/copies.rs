@@ -76,6 +76,14 @@ pub fn safety_copy(settings: &Settings, now: UnixMs) -> Result<PathBuf, OpenErro
     make(path, &format!("before-repair-{now}"), By::Copying)
 }
 
+/// Removes a copy that nobody needs.
+pub fn forget(copy: &Path) -> io::Result<()> {
+    remove(copy)?;
+    // The folder stays where something else is in it.
+    let _ = copy.parent().map(fs::remove_dir);
+    Ok(())
+}
+
 /// Removes the copies that were made before upgrades.
 pub fn forget_upgrades(path: &Path) -> io::Result<()> {
     let folder = path.join(COPIES);

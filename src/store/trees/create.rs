@@ -65,7 +65,12 @@ pub fn prepare(settings: &Settings, whole: bool) -> Result<Option<Marked>, OpenE
 
 /// Whether the log has anything in it.
 pub fn has_log(path: &Path) -> bool {
-    path.join(LOG).metadata().is_ok_and(|log| log.len() > 0)
+    log_bytes(path).is_ok_and(|bytes| bytes > 0)
+}
+
+/// How long the log is.
+pub fn log_bytes(path: &Path) -> io::Result<u64> {
+    Ok(path.join(LOG).metadata()?.len())
 }
 
 /// Whether there is what only a store that was opened leaves. While the files of a new one are moved in, their folder is
@@ -75,6 +80,16 @@ pub fn had_store(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     Ok(path.join(MARK).exists() || (!path.join(MAKING).exists() && !snapshots(path)?.is_empty()))
+}
+
+/// Refuses where there is no log to look at: a store is lost, or never was there.
+pub fn must_have_log(path: &Path) -> Result<(), OpenError> {
+    let had_store = had_store(path).map_err(|error| OpenError::Io(path.into(), error))?;
+    match (has_log(path), had_store) {
+        (true, _) => Ok(()),
+        (false, true) => Err(OpenError::Gone(path.into())),
+        (false, false) => Err(OpenError::Nothing(path.into())),
+    }
 }
 
 /// sled's snapshots.

@@ -23,7 +23,7 @@ pub fn accept_loss(settings: &Settings) -> Result<Loss, OpenError> {
     let path = &settings.path;
     let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
     if !path.join(LOG).exists() && !path.join(MARK).exists() {
-        return Err(cannot(io::ErrorKind::NotFound.into()));
+        return Err(OpenError::Nothing(path.clone()));
     }
     let marked = mark::read(path).map_err(cannot)?.map(|marked| marked.group.number);
     if !create::has_log(path) {
@@ -60,7 +60,7 @@ mod tests {
         let path = dir.path().join("data");
         std::fs::create_dir(&path).unwrap();
         let settings = Settings::at(&path);
-        assert!(matches!(accept_loss(&settings), Err(OpenError::Io(..))));
+        assert!(matches!(accept_loss(&settings), Err(OpenError::Nothing(_))));
 
         let trees = store(&path);
         for key in 0..3 {

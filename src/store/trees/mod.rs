@@ -352,7 +352,7 @@ impl Rows {
 
     /// The rows as they lie there, their checksums at their ends: [`value_of`] checks them.
     pub fn stored(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
-        std::iter::from_fn(move || self.next_stored())
+        std::iter::from_fn(move || self.next_stored_or_fail())
     }
 
     /// The same from the other end.
@@ -364,6 +364,14 @@ impl Rows {
         let (key, stored) = row?;
         let value = value_of(self.tree, &key, stored)?;
         Ok((key, value))
+    }
+
+    fn next_stored_or_fail(&mut self) -> Option<Result<Row, StoreError>> {
+        fail::fail_point!("store.page", !self.has_failed, |_| {
+            self.has_failed = true;
+            Some(Err(StoreError::Broken("a failpoint".into())))
+        });
+        self.next_stored()
     }
 
     fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {

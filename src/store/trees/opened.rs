@@ -10,7 +10,7 @@ use super::copies::{self, By};
 use super::files::{LOG, open_error, sled_config};
 use super::held::{Handle, Sled};
 use super::ledger::{Ledger, PLACE};
-use super::mark::Marked;
+use super::mark::{self, Marked};
 use super::{checksum, create};
 use crate::store::error::OpenError;
 use crate::store::layout::{FORMAT_COPIED, FORMAT_GROWN, FORMAT_VERSION, META_FORMAT, Tree};
@@ -44,7 +44,8 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
     let had_groups = marked.is_some_and(|marked| marked.group.number > 0);
     let copies = is_whole.is_some() && settings.upgrade_copy;
     let (sled, format) = open_sled(path, settings, had_groups, copies)?;
-    let ledger = if format.is_some() { read_ledger(path, &sled)? } else { Ledger::new() };
+    let (tree, _) = PLACE;
+    let ledger = if format.is_some() { read_ledger(path, &sled.trees[tree as usize])? } else { Ledger::new() };
     if let Some(check) = is_whole {
         check(path, marked.as_ref(), &ledger)?;
     }
@@ -54,15 +55,9 @@ pub fn open(settings: &Settings, is_whole: Option<Check>) -> Result<Opened, Open
 /// Opens a store that is there, whatever is missing in it, and says what speaks against it.
 pub fn open_to_look(settings: &Settings) -> Result<(Opened, Option<OpenError>), OpenError> {
     let path = settings.path.as_path();
-    if !create::has_log(path) {
-        return Err(OpenError::Gone(path.into()));
-    }
-    // Opening it makes a log longer that was cut short.
-    let bytes = fs::metadata(path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?.len();
+    create::must_have_log(path)?;
+    let short = refuse_short(path).err();
     let opened = open(settings, None)?;
-    let closed = opened.marked.and_then(|marked| marked.closed);
-    let short = closed.filter(|expected| bytes < *expected);
-    let short = short.map(|expected| OpenError::Short { path: path.into(), found: bytes, expected });
     let refusal = short.or_else(|| check(path, opened.marked.as_ref(), &opened.ledger).err());
     Ok((opened, refusal))
 }
@@ -89,32 +84,43 @@ pub fn check(path: &Path, marked: Option<&Marked>, ledger: &Ledger) -> Result<()
     Ok(())
 }
 
-/// Opens sled. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log as
-/// well, so the log is read without it.
 fn open_sled(
     path: &Path,
     settings: &Settings,
     had_groups: bool,
     copies: bool,
 ) -> Result<(Handle<Sled>, Option<u32>), OpenError> {
+    let opened = with_snapshot_or_without(path, || open_trees(path, settings, copies), |(_, format)| format.is_none());
+    match opened {
+        Ok((_, None)) if had_groups => {
+            let why = "nothing is in its log".to_owned();
+            Err(OpenError::Damaged { path: path.into(), why })
+        }
+        opened => opened,
+    }
+}
+
+/// Opens sled, as `open` does. If what it finds does not fit together, it may be only its snapshot: all that is in one is in the log
+/// as well, so the log is read without it.
+fn with_snapshot_or_without<T>(
+    path: &Path,
+    open: impl Fn() -> Result<T, OpenError>,
+    is_nothing: impl Fn(&T) -> bool,
+) -> Result<T, OpenError> {
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let snapshots = create::snapshots(path).map_err(cannot)?;
-    match open_trees(path, settings, copies) {
+    match open() {
         Err(OpenError::Damaged { why, .. }) if !snapshots.is_empty() => {
             tracing::warn!(why, "the store cannot be opened with the snapshot of its log; trying without");
             create::released(&path.join(LOG)).map_err(cannot)?;
             let aside = set_aside(&snapshots).map_err(cannot)?;
-            let opened = match open_trees(path, settings, copies) {
+            let opened = match open() {
                 // sled takes a log in which it finds nothing for a new one.
-                Ok((_, None)) => Err(OpenError::Damaged { path: path.into(), why }),
+                Ok(opened) if is_nothing(&opened) => Err(OpenError::Damaged { path: path.into(), why }),
                 opened => opened,
             };
             let last = if opened.is_ok() { remove(&aside) } else { put_back(&aside, &snapshots) };
             last.map_err(cannot).and(opened)
-        }
-        Ok((_, None)) if had_groups => {
-            let why = "nothing is in its log".to_owned();
-            Err(OpenError::Damaged { path: path.into(), why })
         }
         opened => opened,
     }
@@ -165,20 +171,42 @@ fn open_trees_or_panic(
 /// The format of a store that is there, after `look` had a look at it; also of one that is brought to the present format first.
 pub fn look_at_format(
     settings: &Settings,
-    look: impl FnOnce(&sled::Db) -> Result<(), OpenError>,
+    look: impl Fn(&sled::Db) -> Result<(), OpenError>,
 ) -> Result<Option<u32>, OpenError> {
     let path = settings.path.as_path();
-    let looked = caught_opening(|| {
+    let look = || {
         let db = sled_config(path, settings).open().map_err(|error| open_error(path, error))?;
         look(&db)?;
         match format_of(&db, path) {
             Err(OpenError::Older { found: FORMAT_COPIED, .. }) => Ok(Some(FORMAT_COPIED)),
             format => format,
         }
-    });
-    let format = looked.map_err(|error| OpenError::of(path, error)).flatten();
+    };
+    let looked = || caught_opening(look).map_err(|error| OpenError::of(path, error)).flatten();
+    let format = with_snapshot_or_without(path, looked, Option::is_none);
     create::released(&path.join(LOG)).map_err(|error| OpenError::Io(path.into(), error))?;
     format
+}
+
+/// Refuses a store whose log was cut short, as a start does: before it is opened, since that makes it longer.
+pub fn refuse_short(path: &Path) -> Result<(), OpenError> {
+    let cannot = |error: io::Error| OpenError::Io(path.into(), error);
+    let closed = mark::read(path).map_err(cannot)?.and_then(|marked| marked.closed);
+    let found = create::log_bytes(path).map_err(cannot)?;
+    let short = closed.filter(|expected| found < *expected);
+    short.map_or(Ok(()), |expected| Err(OpenError::Short { path: path.into(), found, expected }))
+}
+
+/// Refuses a store that lacks what its mark knows, as a start does.
+pub fn refuse_incomplete(db: &sled::Db, path: &Path) -> Result<(), OpenError> {
+    match format_of(db, path) {
+        // It has no mark.
+        Err(OpenError::Older { found: FORMAT_COPIED, .. }) => return Ok(()),
+        format => format?,
+    };
+    let Some(marked) = mark::read(path).map_err(|error| OpenError::Io(path.into(), error))? else { return Ok(()) };
+    let rows = db.open_tree(Tree::ALL[PLACE.0 as usize].1).map_err(|error| open_error(path, error))?;
+    check(path, Some(&marked), &read_ledger(path, &rows)?)
 }
 
 /// The format of an existing store; `None` in a new one.
@@ -195,9 +223,9 @@ fn format_of(db: &sled::Db, path: &Path) -> Result<Option<u32>, OpenError> {
     }
 }
 
-fn read_ledger(path: &Path, sled: &Sled) -> Result<Ledger, OpenError> {
+fn read_ledger(path: &Path, rows: &sled::Tree) -> Result<Ledger, OpenError> {
     let (tree, key) = PLACE;
-    let record = caught_opening(|| sled.trees[tree as usize].get(key)).map_err(|error| OpenError::of(path, error))?;
+    let record = caught_opening(|| rows.get(key)).map_err(|error| OpenError::of(path, error))?;
     let record: Option<sled::IVec> = record.map_err(|error| open_error(path, error))?;
     let damaged = || OpenError::Damaged { path: path.into(), why: "the number of its last group".into() };
     let Some(record) = record else { return Ok(Ledger::default()) };
@@ -275,6 +303,9 @@ mod tests {
         let snapshots = create::snapshots(path).unwrap();
         assert!(!snapshots.is_empty());
         snapshots.iter().for_each(|snapshot| fs::write(snapshot, [9; 99]).unwrap());
+        let look = || look_at_format(&Settings::at(path), |_| Ok(()));
+        assert_eq!(look().unwrap(), Some(FORMAT_VERSION), "who looks sees what a start does");
+        create::snapshots(path).unwrap().iter().for_each(|snapshot| fs::write(snapshot, [9; 99]).unwrap());
         let trees = try_store(path).unwrap();
         assert_eq!(trees.get(Tree::Meta, b"a row").unwrap().unwrap(), [7]);
         let is_aside =

@@ -26,6 +26,7 @@ use crate::cli::bench::produce::{Bounds, Watch};
 use crate::cli::bench::receive::Receiver;
 use crate::cli::bench::report::{self, mib};
 use crate::cli::error::CliError;
+use crate::cli::terminal::note;
 use crate::clock::{Dice, Stopwatch};
 
 const SECONDS: u64 = 3600;
@@ -48,7 +49,7 @@ pub async fn run(args: &BenchArgs, clock: Stopwatch) -> Result<(), CliError> {
     servers::raise_descriptors();
     let seed = args.seed.unwrap_or_else(|| Dice::from_system().bits() >> 32);
     let time = Duration::from_secs(args.seconds.unwrap_or(SECONDS));
-    eprintln!("hookwheel: a hostile hour of {} s, --seed {seed}", time.as_secs());
+    note(format_args!("hookwheel: a hostile hour of {} s, --seed {seed}", time.as_secs()));
     let own = servers::start(args, &[KEPT]).await?;
     let mut healthy = Healthy::start(&own, clock).await?;
     let names: Vec<String> = (0..NEIGHBOURS).map(|number| format!("neighbour-{number}")).collect();
@@ -98,7 +99,7 @@ async fn neighbour(place: Place, number: usize, mut dice: Dice, time: Duration, 
         doing.lock().expect("not poisoned")[number] = name;
         if let Err(error) = play(act, &place, Duration::from_secs_f64(seconds)).await {
             // It is hostile, so it may well be refused; the next act follows.
-            eprintln!("hookwheel: neighbour {number}, {name}: {error}");
+            note(format_args!("hookwheel: neighbour {number}, {name}: {error}"));
             sleep(FAILED_PAUSE).await;
         }
     }

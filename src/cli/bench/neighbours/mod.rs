@@ -25,6 +25,7 @@ use super::process::Watched;
 use super::produce::Bounds;
 use super::receive::Receiver;
 use crate::cli::error::CliError;
+use crate::cli::terminal::note;
 use crate::clock::Stopwatch;
 use acts::{Made, Place};
 use beside::Beside;
@@ -48,9 +49,9 @@ pub async fn run(args: &BenchArgs, clock: Stopwatch) -> Result<(), CliError> {
     let seconds = args.seconds.unwrap_or(SECONDS);
     let mut table = Table::new(seconds);
     for row in asked_for(&args.row)? {
-        eprintln!("hookwheel: {}, {seconds} s", row.name);
+        note(format_args!("hookwheel: {}, {seconds} s", row.name));
         table.add(row.name, measure(args, row, Duration::from_secs(seconds), clock).await);
-        eprintln!("hookwheel: {}", table.last());
+        note(format_args!("hookwheel: {}", table.last()));
     }
     table.print(args.json)
 }
