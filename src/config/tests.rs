@@ -180,6 +180,7 @@ headers_max = 20
 header_bytes_max = 2048
 body_seconds = 1
 trusted_proxies = ["10.0.0.1"]
+proxy_protocol = true
 idle_seconds = 1
 [store]
 path = "elsewhere"
@@ -262,6 +263,7 @@ fn an_unfit_value_names_the_key_what_it_takes_and_what_was_found() {
         ("server = 3", "`server` must be a section: write its keys under [server], but is a single value"),
         ("[server]\nbody_bytes_max = 67108864\n[store]\nqueue_bytes_max = 1024", "would never be accepted"),
         ("[server]\ntls_key = 'key.pem'", "go together"),
+        ("[server]\nproxy_protocol = true", "nobody is trusted to send its header"),
         ("[server]\nworkers = 1\n[server\n", "/etc/hookwheel/config.toml:3: is not TOML: "),
         ("[log]\nlevel = 'info'\nlevel = 'warn'", "/etc/hookwheel/config.toml:3: is not TOML: duplicate key"),
     ] {

@@ -7,6 +7,12 @@ use super::{Config, SmtpTls};
 /// What of it contradicts itself, in sentences.
 pub fn contradictions(config: &Config) -> Vec<&'static str> {
     let mut found = Vec::new();
+    if config.server.proxy_protocol && config.server.trusted_proxies.is_empty() {
+        found.push(
+            "`server.proxy_protocol` is set, but nobody is trusted to send its header: name your proxies in \
+             `server.trusted_proxies`",
+        );
+    }
     if config.store.queue_bytes_max < config.server.body_bytes_max {
         found.push(
             "`store.queue_bytes_max` is below `server.body_bytes_max`: the largest body would never be accepted; raise the \

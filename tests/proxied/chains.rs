@@ -52,3 +52,28 @@ fn who_guesses_keys_behind_a_proxy_is_kept_waiting_and_nobody_beside() {
     }
     assert!(server.terminate().success());
 }
+
+/// A proxy that says nothing of how it was asked, and writes its own name for the server into `Host`, as nginx does by itself.
+#[test]
+fn what_a_silent_proxy_hands_on_is_as_public_as_the_server_and_never_local() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = start(dir.path(), &[("HOOKWHEEL__SERVER__PUBLIC_URL", "https://hooks.example.com")]);
+    let form = format!("admin_key={}&email=root%40example.com&name=Root&password=correct+horse+battery", server.key);
+    let post = |peer, more: &str| {
+        let mut asked = Raw::connect_from(peer, server.address);
+        let head = format!(
+            "POST /dashboard/first HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://hooks.example.com\r\nConnection: close\r\n\
+             {more}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        asked.send(head.as_bytes());
+        asked.hear_out()
+    };
+    for sign in ["Via: 1.1 proxy\r\n", "X-Forwarded-For: 198.51.100.7\r\n"] {
+        let refused = post(Ipv4Addr::LOCALHOST, sign);
+        assert!(refused.statuses() == [403] && refused.text.contains("plain HTTP"), "{sign}: {}", refused.text);
+    }
+    let made = post(PROXY, "");
+    assert!(made.statuses() == [303] && made.text.contains("__Host-hookwheel="), "{}", made.text);
+    assert!(server.terminate().success());
+}

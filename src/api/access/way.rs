@@ -6,6 +6,7 @@ use actix_web::http::header;
 use url::{Host, Url};
 
 use crate::api::docs::site::{asked_at, came_by};
+use crate::api::door::client;
 use crate::api::http::problem::Problem;
 
 /// How a request came.
@@ -20,9 +21,14 @@ pub enum Way {
 }
 
 impl Way {
-    /// That of this request, as the connection or a trusted proxy says.
+    /// That of this request, as the connection or a trusted proxy says; where that one says nothing, as `server.public_url` does. What a
+    /// proxy hands on is not local because of its `Host`: many write there what they call us.
     pub fn of(request: &HttpRequest) -> Self {
-        Self::to(&came_by(request))
+        match Self::to(&came_by(request)) {
+            Self::Loopback | Self::Clear if client::is_found_over_tls(request) => Self::Tls,
+            Self::Loopback if client::is_handed_on(request) => Self::Clear,
+            way => way,
+        }
     }
 
     fn to(origin: &str) -> Self {

@@ -11,6 +11,10 @@ use crate::api::Api;
 use crate::api::door::connections::Admitted;
 use crate::api::door::front::{Front, is_contradictory, parameter};
 
+/// Headers that proxies add, and browsers never.
+const HANDED_ON: [&str; 6] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via"];
+
 /// A call that the server makes to itself, in the name of somebody who found it at this address.
 pub struct Inner(pub String);
 
@@ -64,6 +68,22 @@ pub fn came_by(request: &HttpRequest) -> (&'static str, String) {
 pub fn is_host_told(request: &HttpRequest) -> bool {
     let by_proxy = || by_proxy(request) && said(request.headers(), "host", "x-forwarded-host").is_some();
     request.extensions().get::<Inner>().is_some() || by_proxy()
+}
+
+/// Whether a proxy stands between, trusted or not: it says so by a header, or by the PROXY protocol.
+pub fn is_handed_on(request: &HttpRequest) -> bool {
+    has_header(request) || HANDED_ON.into_iter().any(|name| request.headers().contains_key(name))
+}
+
+/// Whether a trusted proxy that does not say how it was asked stands before a server which people find over TLS.
+pub fn is_found_over_tls(request: &HttpRequest) -> bool {
+    let is_silent = || by_proxy(request) && said(request.headers(), "proto", "x-forwarded-proto").is_none();
+    public_url(request).is_some_and(|url| url.starts_with("https://")) && (has_header(request) || is_silent())
+}
+
+/// Whether the connection began with a header of the PROXY protocol that named its client.
+fn has_header(request: &HttpRequest) -> bool {
+    request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_handed_on)
 }
 
 /// What the nearest proxy says.

@@ -63,6 +63,8 @@ pub struct Admitted {
     pub here: SocketAddr,
     /// Whether it speaks TLS.
     pub is_tls: bool,
+    /// Whether a proxy has said whose it is.
+    pub is_handed_on: bool,
     connection: Arc<Connection>,
 }
 
@@ -199,7 +201,7 @@ impl Connections {
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let (peer, number) = self.place(address, &connection, front)?;
         self.tell_if_stopping();
-        Some(Admitted { of: self.clone(), number, peer, here, is_tls, connection })
+        Some(Admitted { of: self.clone(), number, peer, here, is_tls, is_handed_on: false, connection })
     }
 
     /// A place for a connection from there, if there is room.
@@ -240,7 +242,7 @@ impl Admitted {
     pub fn handed_on(mut self, said: &Proxied, front: &Front) -> Option<Self> {
         self.of.lock().remove(self.peer, self.number);
         (self.peer, self.number) = self.of.place(said.client.ip(), &self.connection, front)?;
-        (self.here, self.is_tls) = (said.here, self.is_tls || said.is_tls);
+        (self.here, self.is_tls, self.is_handed_on) = (said.here, self.is_tls || said.is_tls, true);
         Some(self)
     }
 
