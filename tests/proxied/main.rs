@@ -24,7 +24,7 @@ fn start(dir: &Path, more: &[(&str, &str)]) -> Server {
         ("HOOKWHEEL__SERVER__TRUSTED_PROXIES", "127.0.0.9/32,127.0.0.8/32,10.0.0.0/8"),
         ("HOOKWHEEL__LOG__ACCESS", "on"),
     ];
-    Server::start(dir, &[&base, more].concat())
+    Server::start_strict(dir, &[&base, more].concat())
 }
 
 /// A call that the audit log tells of, and after which the server closes the connection.

@@ -17,7 +17,7 @@ const LIES: &str = "X-Forwarded-For: 192.0.2.66\r\nForwarded: for=192.0.2.66;hos
 /// The server by the first settings of the page.
 fn server(dir: &Path, more: &[(&str, &str)]) -> Server {
     std::fs::write(dir.join("config.toml"), printed("toml")[0]).expect("it can be written");
-    Server::start(dir, &[&[("HOOKWHEEL__LOG__ACCESS", "on")], more].concat())
+    Server::start_strict(dir, &[&[("HOOKWHEEL__LOG__ACCESS", "on")], more].concat())
 }
 
 /// nginx by the first recipe for it.
@@ -135,7 +135,7 @@ fn nginx_hands_connections_on_and_says_whose_they_are() {
     ];
     let settings = put_in(printed("toml")[1], &files);
     std::fs::write(dir.path().join("config.toml"), settings).expect("it can be written");
-    let mut server = Server::start(dir.path(), &[("HOOKWHEEL__LOG__ACCESS", "on")]);
+    let mut server = Server::start_strict(dir.path(), &[("HOOKWHEEL__LOG__ACCESS", "on")]);
     let places = [(SERVER, server.address.to_string()), ("listen 443", format!("listen 127.0.0.1:{port}"))];
     let recipe = put_in(printed("nginx")[1], &[(SERVER, &places[0].1), (places[1].0, &places[1].1)]);
     let Some(front) = Front::nginx(dir.path(), &recipe, port, &named) else { return };

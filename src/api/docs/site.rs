@@ -39,7 +39,7 @@ fn listens(request: &HttpRequest) -> SocketAddr {
 }
 
 fn at(request: &HttpRequest, listens: SocketAddr) -> String {
-    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_tls);
+    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_by_tls());
     format!("{}://{listens}", if is_tls { "https" } else { "http" })
 }
 

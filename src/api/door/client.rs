@@ -45,7 +45,7 @@ pub fn came_by(request: &HttpRequest) -> (&'static str, String) {
     if let Some((scheme, host)) = request.extensions().get::<Inner>().and_then(|inner| inner.0.split_once("://")) {
         return (if scheme == "https" { "https" } else { "http" }, host.to_string());
     }
-    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_tls);
+    let is_tls = request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_by_tls());
     let headers = request.headers();
     let told = |standard, name| by_proxy(request).then(|| said(headers, standard, name)).flatten();
     let proto = told("proto", "x-forwarded-proto");
@@ -83,7 +83,7 @@ pub fn is_found_over_tls(request: &HttpRequest) -> bool {
 
 /// Whether the connection began with a header of the PROXY protocol that named its client.
 fn has_header(request: &HttpRequest) -> bool {
-    request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.is_handed_on)
+    request.conn_data::<Arc<Admitted>>().is_some_and(|here| here.said.is_some())
 }
 
 /// What the nearest proxy says.

@@ -63,8 +63,8 @@ pub struct Admitted {
     pub here: SocketAddr,
     /// Whether it speaks TLS.
     pub is_tls: bool,
-    /// Whether a proxy has said whose it is.
-    pub is_handed_on: bool,
+    /// What a proxy has said of it.
+    pub said: Option<Proxied>,
     connection: Arc<Connection>,
 }
 
@@ -199,16 +199,26 @@ impl Connections {
         let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
-        let (peer, number) = self.place(address, &connection, front)?;
+        let (peer, number) = self.place(address, &connection, front, None)?;
         self.tell_if_stopping();
-        Some(Admitted { of: self.clone(), number, peer, here, is_tls, is_handed_on: false, connection })
+        Some(Admitted { of: self.clone(), number, peer, here, is_tls, said: None, connection })
     }
 
-    /// A place for a connection from there, if there is room.
-    fn place(&self, address: IpAddr, connection: &Arc<Connection>, front: &Front) -> Option<(Peer, u64)> {
+    /// A place for a connection from there, if there is room; instead of the one that it has, which it gives up in any case.
+    fn place(
+        &self,
+        address: IpAddr,
+        connection: &Arc<Connection>,
+        front: &Front,
+        instead: Option<(Peer, u64)>,
+    ) -> Option<(Peer, u64)> {
         // All that come by a proxy come from its address: only the bound on all counts.
         let (peer, is_proxy) = (Peer::from(address), front.trusts(address));
         let mut open = self.lock();
+        if instead.is_some_and(|(peer, number)| !open.remove(peer, number)) {
+            // It was quiet, and had to give way.
+            return None;
+        }
         let of_peer = open.of_peer(peer);
         let is_full = open.count() >= self.all_max || (of_peer >= self.per_address_max && !is_proxy);
         if is_full && !open.end_quietest(peer, self.now()) {
@@ -240,10 +250,15 @@ impl Connections {
 impl Admitted {
     /// Its proxy has said whose it is: it counts among the connections of that client from now on, if there is room for it there.
     pub fn handed_on(mut self, said: &Proxied, front: &Front) -> Option<Self> {
-        self.of.lock().remove(self.peer, self.number);
-        (self.peer, self.number) = self.of.place(said.client.ip(), &self.connection, front)?;
-        (self.here, self.is_tls, self.is_handed_on) = (said.here, self.is_tls || said.is_tls, true);
+        let place = Some((self.peer, self.number));
+        (self.peer, self.number) = self.of.place(said.client.ip(), &self.connection, front, place)?;
+        (self.here, self.said) = (said.here, Some(*said));
         Some(self)
+    }
+
+    /// Whether its client speaks TLS: here, or with a proxy that has said so.
+    pub fn is_by_tls(&self) -> bool {
+        self.is_tls || self.said.is_some_and(|said| said.is_tls)
     }
 
     /// It is refused for what it has sent.

@@ -62,15 +62,15 @@ impl Open {
         self.last
     }
 
-    /// It is open no more; twice is as good as once.
-    pub fn remove(&mut self, peer: Peer, number: u64) {
-        let Some(of_peer) = self.by_peer.get_mut(&peer) else { return };
-        if of_peer.remove(&number).is_some() {
-            self.count -= 1;
-        }
+    /// It is open no more; says whether it was. Twice is as good as once.
+    pub fn remove(&mut self, peer: Peer, number: u64) -> bool {
+        let Some(of_peer) = self.by_peer.get_mut(&peer) else { return false };
+        let was_open = of_peer.remove(&number).is_some();
+        self.count -= usize::from(was_open);
         if of_peer.is_empty() {
             self.by_peer.remove(&peer);
         }
+        was_open
     }
 
     /// Ends the one of the peer's connections that has been quiet for longest. Says whether there was one.

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use proxy_header::{ParseConfig, ProxyHeader};
+use proxy_header::{ParseConfig, Protocol, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The longest header of version 1, with its end (section 2.1).
@@ -14,6 +14,8 @@ const TEXT_BYTES_MAX: usize = 107;
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Its bytes up to what it says of its own length, and that.
 const FIXED_BYTES: usize = 16;
+/// Version and command of a connection of the proxy's own: nothing that follows counts.
+const LOCAL: u8 = 0x20;
 /// Of what follows: addresses, and what a proxy may add of the client's certificate.
 const FURTHER_BYTES_MAX: usize = 4096;
 
@@ -44,6 +46,9 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Pr
         }
         bytes.resize(FIXED_BYTES + further, 0);
         stream.read_exact(&mut bytes[FIXED_BYTES..]).await?;
+        if bytes[SIGNATURE.len()] == LOCAL {
+            return Ok(None);
+        }
     } else if bytes.starts_with(b"PROXY ") {
         // Byte by byte, since what follows the end of the line is the client's.
         while !bytes.ends_with(b"\r\n") {
@@ -60,7 +65,11 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Pr
         return Err(malformed());
     }
     let is_tls = header.ssl().is_some_and(|ssl| ssl.client_ssl());
-    Ok(header.proxied_address().map(|said| Proxied { client: said.source, here: said.destination, is_tls }))
+    match header.proxied_address() {
+        Some(said) if said.protocol == Protocol::Datagram => Err(malformed()),
+        Some(said) => Ok(Some(Proxied { client: said.source, here: said.destination, is_tls })),
+        None => Ok(None),
+    }
 }
 
 fn malformed() -> io::Error {
@@ -103,6 +112,11 @@ mod tests {
         let (client, here) = (addresses().source, addresses().destination);
         assert_eq!((said, rest.len()), (Ok(Some(Proxied { client, here, is_tls: false })), 2));
         assert_eq!(of(&two(&ProxyHeader::with_local())).await, (Ok(None), String::new()));
+        assert_eq!(
+            of(b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\0x").await,
+            (Ok(None), "x".into()),
+            "of its own, in whichever family"
+        );
     }
 
     #[actix_web::test]
@@ -126,6 +140,8 @@ mod tests {
         too_much[FIXED_BYTES - 2] = 0xff;
         too_much.resize(80_000, 0);
         assert_eq!(of(&too_much).await.0, Err(InvalidData));
+        let datagrams = ProxiedAddress::datagram(addresses().source, addresses().destination);
+        assert_eq!(of(&two(&ProxyHeader::with_address(datagrams))).await.0, Err(InvalidData));
         let two = two(&ProxyHeader::with_address(addresses()));
         let one = b"PROXY TCP4 198.51.100.7 203.0.113.1 40000 443\r\n";
         for whole in [two.as_slice(), one] {
