@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::support::{Server, Stage};
+use super::support::{Server, Stage, say};
 use super::{BEFORE, as_of_one_moment, done, exported, hookwheel, names, plain, refused, under_load};
 
 /// What each encrypted one begins with.
@@ -94,6 +94,36 @@ fn what_was_changed_or_broken_off_makes_no_store() {
     }
     refused(&restored(&[whole.as_slice(), b"x"].concat()), "changed");
     done(&restored(&whole));
+}
+
+/// The format is not ours, so what decrypts it is not either.
+#[test]
+fn age_reads_what_is_written_here_and_writes_what_is_read() {
+    if !is_here("age") {
+        return;
+    }
+    let mut stage = Stage::start(&[]);
+    stage.publish("one");
+    let (key, recipient) = identity(stage.dir.path(), "key");
+    let [file, plaintext, again] = ["whole.age", "whole", "again.age"].map(|name| stage.dir.path().join(name));
+    done(&hookwheel(Some(&stage.server), &["backup", plain(&file), "--encrypt-to", &recipient]));
+    let age = |arguments: &[&str]| Command::new("age").args(arguments).output().expect("it can be started");
+    done(&age(&["-d", "-i", plain(&key), "-o", plain(&plaintext), plain(&file)]));
+    assert!(done(&hookwheel(None, &["restore", plain(&plaintext), "--check"])).contains("whole"));
+    done(&age(&["-r", &recipient, "-o", plain(&again), plain(&plaintext)]));
+    assert!(done(&checked(&again, &key)).contains("whole, encrypted"));
+    done(&age(&["-a", "-r", &recipient, "-o", plain(&file), plain(&plaintext)]));
+    refused(&checked(&file, &key), "age -d");
+}
+
+/// Whether a program is here; in CI it must be.
+fn is_here(program: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok();
+    if !there {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{program} is not here: run scripts/test");
+        say(&format!("SKIPPED: what {program} says of an encrypted backup; scripts/test installs it"));
+    }
+    there
 }
 
 /// What is written to standard output is no text.
