@@ -118,14 +118,15 @@ fn open(file: &Path, keys: Option<&Keys>) -> Result<Box<dyn Read>, CliError> {
 /// The keys in a file.
 fn identities(file: &Path) -> Result<Keys, CliError> {
     let cannot = || CliError::io(file.display().to_string());
-    let mut text = Zeroizing::new(String::new());
+    let mut text = Zeroizing::new(Vec::new());
     let opened = File::open(file).map_err(cannot())?;
-    opened.take(IDENTITY_BYTES_MAX).read_to_string(&mut text).map_err(cannot())?;
+    opened.take(IDENTITY_BYTES_MAX).read_to_end(&mut text).map_err(cannot())?;
     let none = || {
         CliError::Failed(format!(
             "--identity: {} is no file with keys of age: each line is AGE-SECRET-KEY-1… or a comment (#)",
             file.display()
         ))
     };
-    age::identities(&text).map(Keys::Identities).ok_or_else(none)
+    let identities = std::str::from_utf8(&text).ok().and_then(age::identities);
+    identities.map(Keys::Identities).ok_or_else(none)
 }

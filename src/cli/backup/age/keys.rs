@@ -34,8 +34,12 @@ impl FromStr for Recipient {
         if text.to_ascii_lowercase().starts_with(IDENTITY) {
             return Err("that is the secret half of a key: the recipient is its public half, which begins with age1");
         }
-        let wrong = "it is no recipient of age: such a one begins with age1 and has 62 characters";
-        decoded(RECIPIENT, text).map(|bytes| Self(*bytes)).ok_or(wrong)
+        let wrong =
+            "it is no recipient of age: such a one begins with age1, has 62 characters and ends with a checksum";
+        let bytes = decoded(RECIPIENT, text).ok_or(wrong)?;
+        // With a point of a small order everybody would agree on the same.
+        let agreed = StaticSecret::from([1; KEY_BYTES]).diffie_hellman(&PublicKey::from(*bytes));
+        if agreed.was_contributory() { Ok(Self(*bytes)) } else { Err(wrong) }
     }
 }
 
@@ -111,7 +115,7 @@ fn wrapping(agreed: &[u8], share: &[u8], recipient: &[u8]) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new((&*key).into())
 }
 
-fn encoded(kind: &str, bytes: &[u8]) -> String {
+pub(super) fn encoded(kind: &str, bytes: &[u8]) -> String {
     bech32::encode::<Bech32>(Hrp::parse_unchecked(kind), bytes).expect("a key is short")
 }
 

@@ -95,7 +95,8 @@ fn a_key_is_taken_only_as_age_writes_it() {
     assert_eq!(public.parse(), Ok(identity.recipient()));
     assert!(secret.parse::<Recipient>().unwrap_err().contains("secret half"));
     let typo = public.replace("age1", "age1q");
-    for wrong in ["", "age1", &typo, "ssh-ed25519 AAAA"] {
+    let of_no_order = keys::encoded("age", &[0; 32]);
+    for wrong in ["", "age1", &typo, &of_no_order, "ssh-ed25519 AAAA"] {
         assert!(wrong.parse::<Recipient>().is_err(), "{wrong}");
     }
     assert!(
