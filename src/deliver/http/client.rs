@@ -28,8 +28,11 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 const SWEEP: Duration = Duration::from_millis(500);
 /// Connections that wait, of one sender.
 const KEPT_MAX: usize = 512;
-/// How often a request is sent again of which the endpoint says that it did not look at it.
-const UNSEEN_MAX: u32 = 3;
+/// How often a request is sent again of which the endpoint says that it did not look at it. Where many are on their way to an
+/// endpoint that ends its sessions early, each session takes only some of them along.
+const UNSEEN_MAX: u32 = 10;
+/// Before the second time, and twice as long before each one after it: an endpoint that refuses has too much to do.
+const UNSEEN_PAUSE: Duration = Duration::from_millis(5);
 
 /// The client.
 #[derive(Clone)]
@@ -97,6 +100,9 @@ impl Http {
             let is_unseen = matches!(&failure, Failure::H2(error) if is_unseen(error)) && resends < UNSEEN_MAX;
             if !was_dead && !is_unseen {
                 return Err(failure);
+            }
+            if resends > 0 {
+                actix_rt::time::sleep(UNSEEN_PAUSE * (1 << (resends - 1))).await;
             }
             resends += 1;
             since = Some(self.0.sessions.count());
