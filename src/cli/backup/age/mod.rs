@@ -1,7 +1,7 @@
 //! Encryption as the `age` tool does it (age-encryption.org/v1), for X25519 keys: what is written here it reads, and the other way
 //! round. What stays true: nothing of a payload is given out before it is authenticated, and an end that is missing is an error.
 //!
-//! The crate `age` would bring ninety others along, most of them for translations, plugins and other kinds of keys. What a
+//! The crate `age` would bring 75 others along, most of them for translations, plugins and other kinds of keys. What a
 //! backup needs of the format is a header and a chain of sealed chunks, out of primitives that are here anyway.
 
 mod error;
