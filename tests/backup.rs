@@ -1,6 +1,8 @@
 //! A backup of a server under load, restored and compared event by event: it holds what was kept as of one moment, without a hole,
 //! and a server goes on with it.
 
+#[path = "backup/encrypted.rs"]
+mod encrypted;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -65,17 +67,10 @@ fn ids(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["id"].as_str().expect("an id")).collect()
 }
 
-#[test]
-fn what_is_restored_is_what_was_kept_as_of_one_moment() {
-    let mut stage = Stage::start(&[]);
-    // Nobody listens there: each delivery fails once, and is dead.
-    stage.webhook("http://127.0.0.1:9/a", json!({}));
-    stage.webhook("http://127.0.0.1:9/b", json!({}));
-    (0..BEFORE).for_each(|number| stage.publish(&format!("before-{number}")));
-    let file = stage.dir.path().join("whole.backup");
-    let over = AtomicBool::new(false);
-    let published = thread::scope(|scope| {
-        let (over, server) = (&over, &stage.server);
+/// Does something while events are published; says how many were.
+fn under_load<T>(server: &Server, act: impl FnOnce() -> T) -> (T, usize) {
+    let over = &AtomicBool::new(false);
+    thread::scope(|scope| {
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|producer| {
                 let (mut client, mut count) = (server.client(), 0);
@@ -90,27 +85,15 @@ fn what_is_restored_is_what_was_kept_as_of_one_moment() {
                 })
             })
             .collect();
-        let taken = hookwheel(Some(server), &["backup", plain(&file)]);
+        let acted = act();
         over.store(true, Ordering::Relaxed);
-        assert!(done(&taken).contains("whole"));
-        producers.into_iter().map(|producer| producer.join().expect("it published")).sum::<usize>()
-    });
-    assert!(published > 0);
-    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
-    let left: Vec<_> = fs::read_dir(Server::data(stage.dir.path())).expect("a folder").flatten().collect();
-    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().contains("spool")));
-    refused(&hookwheel(Some(&stage.server), &["backup", plain(&file)]), "--force");
+        (acted, producers.into_iter().map(|producer| producer.join().expect("it published")).sum())
+    })
+}
 
-    let old = exported(&stage.server);
-    let to = tempfile::tempdir().expect("a directory");
-    let data = Server::data(to.path());
-    done(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]));
-    refused(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]), "not empty");
-    refused_without_its_key(to.path());
-    fs::copy(Server::data(stage.dir.path()).join("master.key"), data.join("master.key")).expect("copied");
-    let restored = Server::start(to.path(), &[]);
-    let new = exported(&restored);
-
+/// What was restored is what there was before its newest events.
+#[track_caller]
+fn as_of_one_moment(old: &BTreeMap<String, Vec<Value>>, new: &BTreeMap<String, Vec<Value>>) {
     assert_eq!(ids(&new["webhook"]), ids(&old["webhook"]));
     let (before, after) = (ids(&old["event"]), ids(&new["event"]));
     assert!(after.len() >= BEFORE && before.ends_with(&after), "the newest are missing, and none in between");
@@ -127,6 +110,35 @@ fn what_is_restored_is_what_was_kept_as_of_one_moment() {
         let same = known[&delivery["id"].as_str()];
         assert_eq!(delivery["event_id"], same["event_id"]);
     }
+}
+
+#[test]
+fn what_is_restored_is_what_was_kept_as_of_one_moment() {
+    let mut stage = Stage::start(&[]);
+    // Nobody listens there: each delivery fails once, and is dead.
+    stage.webhook("http://127.0.0.1:9/a", json!({}));
+    stage.webhook("http://127.0.0.1:9/b", json!({}));
+    (0..BEFORE).for_each(|number| stage.publish(&format!("before-{number}")));
+    let file = stage.dir.path().join("whole.backup");
+    let (taken, published) = under_load(&stage.server, || hookwheel(Some(&stage.server), &["backup", plain(&file)]));
+    assert!(done(&taken).contains("whole"));
+    assert!(published > 0);
+    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let left: Vec<_> = fs::read_dir(Server::data(stage.dir.path())).expect("a folder").flatten().collect();
+    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().contains("spool")));
+    refused(&hookwheel(Some(&stage.server), &["backup", plain(&file)]), "--force");
+
+    let old = exported(&stage.server);
+    let to = tempfile::tempdir().expect("a directory");
+    let data = Server::data(to.path());
+    done(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]));
+    refused(&hookwheel(None, &["restore", plain(&file), "--to", plain(&data)]), "not empty");
+    refused_without_its_key(to.path());
+    fs::copy(Server::data(stage.dir.path()).join("master.key"), data.join("master.key")).expect("copied");
+    let restored = Server::start(to.path(), &[]);
+    let new = exported(&restored);
+
+    as_of_one_moment(&old, &new);
     let event = json!({"type": "task.created", "id": "afterwards", "data": {}});
     restored.client().post("/api/v1/events", &event).data(202);
     assert_eq!(exported(&restored)["event"].len(), new["event"].len() + 1);

@@ -67,6 +67,14 @@ const EXAMPLES: &[(&str, &str)] = &[
         "guard",
         "hookwheel guard explain https://example.com/hook\n  hookwheel guard explain https://example.com/hook --url http://127.0.0.1:7080",
     ),
+    (
+        "backup",
+        "hookwheel backup --to /var/backups/hookwheel --keep 7\n  hookwheel backup whole.backup.age --encrypt-to age1…",
+    ),
+    (
+        "restore",
+        "hookwheel restore whole.backup --check\n  hookwheel restore whole.backup.age --identity key.txt --to /var/lib/hookwheel/data",
+    ),
     ("store", "hookwheel store accept-loss --help\n  hookwheel store accept-loss --yes"),
     (
         "export",

@@ -105,6 +105,7 @@ pub fn run<E: std::fmt::Display>(
         Command::Config(args) => config::run(args, configured),
         Command::Store(args) => configured().and_then(|config| store::run(args, &config)),
         Command::Bench(args) => with_server(server(), async |server| bench::run(args, &server).await),
+        Command::Backup(backup::BackupArgs { new_identity: Some(file), .. }) => backup::new_identity(&file),
         Command::Backup(args) if args.offline => configured()
             .and_then(|config| actix_rt::System::new().block_on(backup::run(args, backup::Of::Stopped(&config)))),
         Command::Backup(args) => {
@@ -242,7 +243,7 @@ enum Command {
     /// Take a backup of a store, into a file: of a running server's, or with --offline of one that no server has
     ///
     /// The file holds everything as of one moment, while the server goes on: accounts, webhooks, events, deliveries, attempts. It
-    /// does not hold master.key, config.toml or dialect files. To encrypt it: `hookwheel backup - | age -r RECIPIENT > FILE`.
+    /// does not hold master.key, config.toml or dialect files. Payloads are readable in it unless it is encrypted (--encrypt-to).
     /// Ends with 1 where it is made and something is wrong with the store, which it says; older ones then stay, whatever --keep says.
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup, or check one with --check; no server need run

@@ -31,7 +31,7 @@ pub enum FormatError {
     #[error("it cannot be read: {0}")]
     Io(io::Error),
     /// It is something else.
-    #[error("it is no backup of Hookwheel's: it does not begin as one does (an encrypted one is decrypted first)")]
+    #[error("it is no backup of Hookwheel's: it does not begin as one does")]
     Other,
     /// A later Hookwheel wrote it.
     #[error("its version is {0}, and this Hookwheel knows versions up to {VERSION}: use a newer one")]
