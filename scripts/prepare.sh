@@ -25,13 +25,13 @@ node_env() {
   (cd "$1" && npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund)
 }
 
-# Debian packages, unpacked and not installed: whatever they would start stays where it is. unpacked DIRECTORY MANIFEST, which names
-# them.
+# A Debian package, unpacked and not installed: whatever it would start stays where it is. unpacked DIRECTORY MANIFEST, which names
+# it.
 unpacked() {
-  local packages file
-  mapfile -t packages < <(grep -v '^#' "$2")
-  (cd "$1" && { apt-get -qq download "${packages[@]}" || { update_apt && apt-get -qq download "${packages[@]}"; }; } &&
-    for file in ./*.deb; do dpkg -x "$file" . && rm "$file" || return 1; done)
+  local package
+  package=$(grep -v '^#' "$2")
+  (cd "$1" && { apt-get -qq download "$package" || { update_apt && apt-get -qq download "$package"; }; } &&
+    dpkg -x ./*.deb . && rm ./*.deb)
 }
 
 # What makes and tests the clients.

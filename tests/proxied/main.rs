@@ -5,9 +5,7 @@
 mod support;
 
 mod chains;
-mod front;
 mod protocol;
-mod recipes;
 
 use std::net::Ipv4Addr;
 use std::path::Path;

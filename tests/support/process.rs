@@ -41,8 +41,8 @@ impl Running {
         Self::start_by(command, Stdio::null(), dir, arguments, env)
     }
 
-    /// The same by a command that starts the binary.
-    fn start_by(mut command: Command, input: Stdio, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+    /// The same by a command that starts the binary, or by that of another program.
+    pub fn start_by(mut command: Command, input: Stdio, dir: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKWHEEL") {
                 command.env_remove(name);
