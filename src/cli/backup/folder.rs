@@ -2,6 +2,7 @@
 //! `--to` has named is ever removed, and nothing that somebody writes.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -21,6 +22,9 @@ const DIGITS: usize = 17;
 /// What a name ends with until the file is whole.
 pub const PARTIAL: &str = "partial";
 
+/// Of a file that is written, bytes that are not on the disk yet.
+const UNSYNCED_BYTES_MAX: usize = 4 << 20;
+
 /// A file for its owner alone, in place of what a backup that was killed left; refused while another one writes it.
 pub fn begin(partial: &Path) -> Result<File, CliError> {
     let cannot = || CliError::io(partial.display().to_string());
@@ -31,6 +35,41 @@ pub fn begin(partial: &Path) -> Result<File, CliError> {
     }
     out.set_len(0).and_then(|()| out.set_permissions(fs::Permissions::from_mode(0o600))).map_err(cannot())?;
     Ok(out)
+}
+
+/// A file that goes to the disk as it is written. All of it at once in the end would hold up whoever syncs on the same disk, the store
+/// among them: some hundred MiB are some hundred milliseconds.
+pub struct Steady {
+    file: File,
+    unsynced: usize,
+}
+
+impl Steady {
+    /// From its beginning.
+    pub fn new(file: File) -> Self {
+        Self { file, unsynced: 0 }
+    }
+
+    /// Brings the rest to the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced += written;
+        if self.unsynced >= UNSYNCED_BYTES_MAX {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Whether nobody writes it any more; if so, it is ours until it is closed.

@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time;
 use age::{Identity, Keys, Recipient};
-use folder::PARTIAL;
+use folder::{PARTIAL, Steady};
 pub use restore::{RestoreArgs, restore};
 
 /// The arguments of `hookwheel backup`.
@@ -105,14 +105,15 @@ pub async fn run(args: BackupArgs, of: Of<'_>) -> Result<(), CliError> {
 /// Takes it, verifies it, and gives it its name. Says what it is, and what was wrong with the store, if anything was.
 async fn make(
     of: Of<'_>,
-    mut out: File,
+    out: File,
     recipients: &[Recipient],
     partial: &Path,
     file: &Path,
 ) -> Result<(String, Option<String>), CliError> {
     let cannot = || CliError::io(partial.display().to_string());
-    let keys = take(of, &mut out, recipients).await?;
-    out.sync_all().map_err(cannot())?;
+    let mut steady = Steady::new(out);
+    let keys = take(of, &mut steady, recipients).await?;
+    steady.sync().map_err(cannot())?;
     let (found, wrong) = restore::check(partial, keys.as_ref())?;
     fs::rename(partial, file).map_err(cannot())?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
