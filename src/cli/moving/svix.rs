@@ -8,6 +8,7 @@ use super::importer::Importer;
 use super::theirs::{Paging, Theirs, text};
 use crate::cli::error::CliError;
 use crate::domain::account::NAME_CHARS_MAX;
+use crate::domain::labels;
 
 /// Its lists.
 const PAGING: Paging = Paging {
@@ -160,8 +161,17 @@ fn webhook(endpoint: &Value, dialect: &str, besides: &Besides) -> (Value, Vec<St
     let key = besides.secret["key"].as_str();
     let key = key.map(|key| if key.contains('_') { key.to_owned() } else { format!("whsec_{key}") });
     if key.is_none() {
+        // With another one its receiver would take nothing.
+        lacks.push("the secret that its receiver has, which Svix does not show: rotate that in");
         left.push("its secret, which Svix does not show".to_owned());
     }
+    let uid = endpoint["uid"].as_str().filter(|uid| match labels::check_uid(uid) {
+        Ok(()) => true,
+        Err(why) => {
+            left.push(format!("its uid {uid:?}, which {}: its id is its own id here", why.message));
+            false
+        }
+    });
     let rate = endpoint["throttleRate"].as_u64().or_else(|| endpoint["rateLimit"].as_u64()).filter(|rate| *rate > 0);
     if let Some(rate) = rate.filter(|rate| *rate > RATE_MAX) {
         left.push(format!("throttleRate {rate}: {RATE_MAX} is the most"));
@@ -170,7 +180,7 @@ fn webhook(endpoint: &Value, dialect: &str, besides: &Besides) -> (Value, Vec<St
     let is_disabled = endpoint["disabled"] == true;
     let types = endpoint["eventTypes"].as_array().or_else(|| endpoint["filterTypes"].as_array());
     let line = json!({
-        "id": endpoint["id"], "uid": endpoint["uid"], "url": endpoint["url"], "dialect": dialect,
+        "id": endpoint["id"], "uid": uid, "url": endpoint["url"], "dialect": dialect,
         "events": types.filter(|types| !types.is_empty()).map_or(json!(["*"]), |types| json!(types)),
         "description": endpoint["description"], "channels": sorted(&endpoint["channels"]), "metadata": endpoint["metadata"],
         "rate_limit": rate.map(|rate| json!({"per_second": rate, "per_minute": null, "burst": rate})), "headers": headers,
@@ -224,6 +234,10 @@ mod tests {
         );
         assert_eq!((&line["status"], &line["rate_limit"]["burst"]), (&json!("disabled"), &json!(7)));
         assert_eq!((left, line["lacks"].as_array().map(Vec::len)), (vec!["its transformation".to_owned()], Some(1)));
+        let unshown = json!({"id": "ep_1", "uid": "acme/1", "url": "https://a.example"});
+        let (line, left) = webhook(&unshown, "svix", &Besides::default());
+        assert_eq!((&line["uid"], &line["secrets"], left.len()), (&Value::Null, &Value::Null, 2), "{left:?}");
+        assert_eq!(line["lacks"].as_array().map(Vec::len), Some(1), "it would sign with what nobody knows");
     }
 
     #[test]

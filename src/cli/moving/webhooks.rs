@@ -20,8 +20,9 @@ pub async fn place(
 ) -> Result<Done, Stop> {
     let account = index.account.clone();
     let known = match index.take(line) {
-        Some(id) => there.look(&account, "webhooks.get", &[("id", &id)]).await?,
-        None => None,
+        Ok(Some(id)) => there.look(&account, "webhooks.get", &[("id", &id)]).await?,
+        Ok(None) => None,
+        Err(why) => return Ok(Done::refused(why)),
     };
     let wish = match Wish::of(line, known.as_ref()) {
         Ok(wish) => wish,
@@ -77,7 +78,8 @@ impl Placing<'_> {
         let is_signed = secrets::is_there(self.there, self.account, id, &self.secrets).await?;
         // One that lacks something is as somebody left it.
         let is_whole = missing.is_empty() && lacks(self.line).next().is_none();
-        let steps = if is_whole { status::steps(self.line, known, self.now) } else { Vec::new() };
+        let is_held = status::is_held(self.line, known, self.now);
+        let steps = if is_whole && !is_held { status::steps(self.line, known, self.now) } else { Vec::new() };
         let mut names: Vec<String> = fields.keys().cloned().collect();
         names.extend((!is_signed).then(|| "secret".to_owned()));
         names.extend((!steps.is_empty()).then(|| "status".to_owned()));
@@ -85,6 +87,9 @@ impl Placing<'_> {
         let mut done = Done { is_unfinished: !missing.is_empty(), ..Done::of(outcome) };
         if outcome == Outcome::Changed {
             done = done.with(names.join(", "));
+        }
+        if is_held && self.line["status"] == "paused" {
+            done = done.with("it is disabled here, which holds its deliveries as well, and stays so");
         }
         if is_dry {
             return Ok(lacking(done, &missing));
