@@ -340,6 +340,28 @@ fn a_webhook_that_is_disabled_here_is_not_let_out_to_be_held_as_there() {
 }
 
 #[test]
+fn a_webhook_whose_newest_secret_is_refused_sends_nothing_with_an_older_one() {
+    let to = Place::start(&[]);
+    let file = to.dir.path().join("secrets.ndjson");
+    let import = |newest: &str| {
+        let secrets =
+            json!([{"secret": newest, "until": null}, {"secret": SECRETS[0], "until": "2100-01-01T00:00:00Z"}]);
+        let line = json!({"kind": "webhook", "uid": "crm", "dialect": "svix", "url": "http://127.0.0.1:9/", "events": ["*"], "status": "active",
+            "secrets": secrets});
+        fs::write(&file, line.to_string()).expect("written");
+        hookwheel(&to.server, &["import", plain(&file)])
+    };
+    let status = || to.server.client().get("/api/v1/webhooks/crm").data(200)["status"].take();
+    let refused = import("whsec_no base64");
+    assert!(refused.code == Some(1) && refused.out.contains(": refused"), "{}{}", refused.out, refused.err);
+    assert_eq!(status(), "disabled");
+    import(SECRETS[1]).ended(0);
+    assert_eq!(status(), "active");
+    let secret = to.server.client().get("/api/v1/webhooks/crm/secret").data(200);
+    assert_eq!(secret["secret"], SECRETS[1]);
+}
+
+#[test]
 fn a_key_of_an_account_moves_its_own_account() {
     let (from, _) = furnished("http://127.0.0.1:9/hook");
     let key = |place: &Place| {

@@ -58,7 +58,7 @@ impl Placing<'_> {
         }
         let made = self.put(fields.into()).await?;
         let id = made["webhook"]["id"].as_str().unwrap_or_default();
-        secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await?;
+        self.rotate(id).await?;
         // One that lacks something stays disabled, whatever ends this.
         let steps = if missing.is_empty() { status::steps(self.line, &made["webhook"], self.now) } else { Vec::new() };
         status::take(self.there, self.account, id, steps).await?;
@@ -102,10 +102,20 @@ impl Placing<'_> {
             done = with_warnings(done, &self.put(fields.into()).await?);
         }
         if !is_signed {
-            secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await?;
+            self.rotate(id).await?;
         }
         status::take(self.there, self.account, id, steps).await?;
         Ok(lacking(done, &missing))
+    }
+
+    /// Rotates the newer secrets in. Where one is refused nothing goes out any more: the older ones are going out of use.
+    async fn rotate(&self, id: &str) -> Result<(), Stop> {
+        let rotated = secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await;
+        if matches!(rotated, Err(Stop::Line(_))) {
+            let reason = json!({"reason": "one of its secrets could not be imported"});
+            self.there.post(self.account, &format!("/api/v1/webhooks/{id}/disable"), &reason).await?;
+        }
+        rotated
     }
 
     /// As one of a batch it is made once however often it is asked, and nobody waits for its endpoint.
