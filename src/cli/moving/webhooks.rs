@@ -9,6 +9,7 @@ use super::status;
 use super::there::{Stop, There};
 use super::told::{Done, Outcome};
 use super::wish::{Wish, lacks};
+use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::time::UnixMs;
 
 /// Makes or changes a webhook of the index's account.
@@ -18,7 +19,7 @@ pub async fn place(
     line: &Value,
     (is_dry, now): (bool, UnixMs),
 ) -> Result<Done, Stop> {
-    let account = index.account.clone();
+    let (account, line) = (index.account.clone(), &as_shown(line));
     let known = match index.take(line) {
         Ok(Some(id)) => there.look(&account, "webhooks.get", &[("id", &id)]).await?,
         Ok(None) => None,
@@ -33,6 +34,17 @@ pub async fn place(
         None => placing.make(wish, is_dry).await,
         Some(known) => placing.change(wish, &known, is_dry).await,
     }
+}
+
+/// The line with its URL as a server shows it: by that it is known, and does not differ.
+fn as_shown(line: &Value) -> Value {
+    let mut line = line.clone();
+    let any = Schemes { http: true, mail: Mail::Allowed };
+    let url = line["url"].as_str().and_then(|url| EndpointUrl::of_webhook(url, any).ok());
+    if let Some(url) = url {
+        line["url"] = json!(url.as_str());
+    }
+    line
 }
 
 struct Placing<'a> {
@@ -136,4 +148,19 @@ fn lacking(done: Done, missing: &[String]) -> Done {
     }
     let done = missing.iter().fold(done, |done, what| done.with(format!("it lacks {what}")));
     done.with("where it is new it is disabled: give it what it lacks, and enable it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_known_however_it_is_written() {
+        let shown = |url: &str| as_shown(&json!({"url": url}))["url"].take();
+        assert_eq!(shown("HTTPS://A.example"), "https://a.example/");
+        assert_eq!(shown("http://127.0.0.1:80/a b"), "http://127.0.0.1/a%20b");
+        // The server says what is wrong with it.
+        assert_eq!(shown("no address"), "no address");
+        assert_eq!(as_shown(&json!({"mode": "pull"})), json!({"mode": "pull"}));
+    }
 }
