@@ -311,12 +311,14 @@ fn an_export_that_was_broken_off_is_no_import_that_went_well() {
 fn what_nothing_names_is_made_by_one_import_and_not_by_the_next() {
     let to = Place::start(&[]);
     let file = to.dir.path().join("by-hand.ndjson");
-    let line = |events: &str| format!(r#"{{"kind":"webhook","url":"http://127.0.0.1:9","events":["{events}"]}}"#);
+    let line =
+        |events: &str| format!(r#"{{"kind":"webhook","url":"HTTP://127.0.0.1:9/T0/of-a-chat","events":["{events}"]}}"#);
     fs::write(&file, [line("a.*"), line("b.*")].join("\n")).expect("written");
     for became in [": made", ": the same"] {
         let said = hookwheel(&to.server, &["import", plain(&file)]);
         assert!(said.code == Some(1) && said.out.contains("give each line a `uid`"), "{}{}", said.out, said.err);
         assert_eq!(lines(&said.out, became).len(), 1, "{}", said.out);
+        assert!(!said.out.contains("of-a-chat"), "the path of a chat's URL is its secret: {}", said.out);
         assert_eq!(rows(&to.server, "default", "/api/v1/webhooks").len(), 1);
     }
 }
