@@ -14,7 +14,7 @@ use super::support::{Answer, Client, Receiver, Server};
 use super::{hmac, hookwheel, lines, plain, rows};
 
 /// What nobody may find where it is not asked for.
-const SECRETS: [&str; 4] = [
+pub(super) const SECRETS: [&str; 4] = [
     "whsec_b2xkLXNlY3JldC1vZi10aGUtY3Jt",
     "whsec_bmV3LXNlY3JldC1vZi10aGUtY3Jt",
     "key-of-the-crm",
@@ -47,13 +47,13 @@ const SETTINGS: [&str; 22] = [
 ];
 
 /// A server with a folder for its own contracts.
-struct Place {
-    dir: tempfile::TempDir,
-    server: Server,
+pub(super) struct Place {
+    pub dir: tempfile::TempDir,
+    pub server: Server,
 }
 
 impl Place {
-    fn start(contracts: &[(&str, &str)]) -> Self {
+    pub(super) fn start(contracts: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let dialects = dir.path().join("contracts");
         fs::create_dir(&dialects).expect("made");
@@ -289,79 +289,6 @@ fn a_line_that_cannot_be_taken_holds_up_no_other() {
     assert_eq!(rows(&to.server, "acme", "/api/v1/events").len(), 1);
     // A new webhook of a file without secrets has one of its own, which is not printed.
     assert!(said.out.contains("it has a new secret") && !said.out.contains("whsec_"), "{}", said.out);
-}
-
-#[test]
-fn an_export_that_was_broken_off_is_no_import_that_went_well() {
-    let to = Place::start(&[]);
-    let file = to.dir.path().join("half.ndjson");
-    let half = "{\"kind\":\"export\",\"version\":1}\n{\"kind\":\"account\",\"id\":\"acme\",\"name\":\"Acme\"}\n";
-    fs::write(&file, half).expect("written");
-    let said = hookwheel(&to.server, &["import", plain(&file)]);
-    assert!(said.code == Some(1) && said.out.contains("the last line (kind end): refused"), "{}{}", said.out, said.err);
-    assert_eq!(to.server.client().get("/api/v1/accounts/acme").status, 200, "what is in it is imported");
-    fs::write(&file, format!("{half}{{\"kind\":\"end\"}}\n")).expect("written");
-    hookwheel(&to.server, &["import", plain(&file)]).ended(0);
-    fs::write(&file, b"{\"kind\":\"account\",\"id\":\"other\",\"name\":\"\xff\"}\n").expect("written");
-    let said = hookwheel(&to.server, &["import", plain(&file)]);
-    assert!(said.code == Some(1) && said.out.contains("is not UTF-8"), "{}{}", said.out, said.err);
-}
-
-#[test]
-fn what_nothing_names_is_made_by_one_import_and_not_by_the_next() {
-    let to = Place::start(&[]);
-    let file = to.dir.path().join("by-hand.ndjson");
-    let line =
-        |events: &str| format!(r#"{{"kind":"webhook","url":"HTTP://127.0.0.1:9/T0/of-a-chat","events":["{events}"]}}"#);
-    fs::write(&file, [line("a.*"), line("b.*")].join("\n")).expect("written");
-    for became in [": made", ": the same"] {
-        let said = hookwheel(&to.server, &["import", plain(&file)]);
-        assert!(said.code == Some(1) && said.out.contains("give each line a `uid`"), "{}{}", said.out, said.err);
-        assert_eq!(lines(&said.out, became).len(), 1, "{}", said.out);
-        assert!(!said.out.contains("of-a-chat"), "the path of a chat's URL is its secret: {}", said.out);
-        assert_eq!(rows(&to.server, "default", "/api/v1/webhooks").len(), 1);
-    }
-}
-
-#[test]
-fn a_webhook_that_is_disabled_here_is_not_let_out_to_be_held_as_there() {
-    let receiver = Receiver::start(|_, _| Answer::Status(204));
-    let to = Place::start(&[]);
-    let mut admin = to.server.client();
-    let webhook = json!({"uid": "crm", "url": receiver.url("/"), "events": ["*"]});
-    admin.post("/api/v1/webhooks", &webhook).data(201);
-    admin.post("/api/v1/webhooks/crm/disable", &json!({"reason": "here"})).data(200);
-    let file = to.dir.path().join("held.ndjson");
-    for held in [r#""status":"disabled","status_reason":"there""#, r#""status":"paused","resume_at":null"#] {
-        let line = format!(r#"{{"kind":"webhook","uid":"crm","url":"{}","events":["*"],{held}}}"#, receiver.url("/"));
-        fs::write(&file, line).expect("written");
-        let said = hookwheel(&to.server, &["import", plain(&file)]).ended(0);
-        assert_eq!(lines(&said, ": the same").len(), 1, "{said}");
-        let shown = admin.get("/api/v1/webhooks/crm").data(200);
-        assert_eq!((&shown["status"], &shown["status_reason"]), (&json!("disabled"), &json!("here")));
-    }
-}
-
-#[test]
-fn a_webhook_whose_newest_secret_is_refused_sends_nothing_with_an_older_one() {
-    let to = Place::start(&[]);
-    let file = to.dir.path().join("secrets.ndjson");
-    let import = |newest: &str| {
-        let secrets =
-            json!([{"secret": newest, "until": null}, {"secret": SECRETS[0], "until": "2100-01-01T00:00:00Z"}]);
-        let line = json!({"kind": "webhook", "uid": "crm", "dialect": "svix", "url": "http://127.0.0.1:9/", "events": ["*"], "status": "active",
-            "secrets": secrets});
-        fs::write(&file, line.to_string()).expect("written");
-        hookwheel(&to.server, &["import", plain(&file)])
-    };
-    let status = || to.server.client().get("/api/v1/webhooks/crm").data(200)["status"].take();
-    let refused = import("whsec_no base64");
-    assert!(refused.code == Some(1) && refused.out.contains(": refused"), "{}{}", refused.out, refused.err);
-    assert_eq!(status(), "disabled");
-    import(SECRETS[1]).ended(0);
-    assert_eq!(status(), "active");
-    let secret = to.server.client().get("/api/v1/webhooks/crm/secret").data(200);
-    assert_eq!(secret["secret"], SECRETS[1]);
 }
 
 #[test]
