@@ -78,8 +78,9 @@ fn each_shipped_contract_arrives_as_its_own_verifier_takes_it_and_forged_it_does
 #[test]
 fn a_seed_sends_the_same_events_again_and_the_same_secret() {
     let receiver = Receiver::start(|_, _| Answer::Status(204));
+    let odds = ["--duplicates", "50%", "--out-of-order", "50%"];
+    let told = |one: Arrived| (one.header("webhook-id").map(str::to_owned), one.message.body);
     let play = |seed: &str| {
-        let odds = ["--duplicates", "50%", "--out-of-order", "50%"];
         let ended = mock("standard", &receiver.url("/"), &[&["--seed", seed, "--count", "6"][..], &odds].concat());
         ends(&ended, 0, "its secret, made for this: whsec_");
         let secret = ended.output.rsplit("whsec_").next().expect("it is shown").lines().next().map(str::to_owned);
@@ -87,13 +88,22 @@ fn a_seed_sends_the_same_events_again_and_the_same_secret() {
         let arrived: Vec<Arrived> = (0..sent).map(|_| receiver.next()).collect();
         let secret_said = Secret::new(format!("whsec_{}", secret.clone().expect("it is shown")));
         assert!(arrived.iter().all(|one| is_valid(&known("standard"), &secret_said, "", one)));
-        let told = |one: Arrived| (one.header("webhook-id").map(str::to_owned), one.message.body);
         (secret, arrived.into_iter().map(told).collect::<Vec<_>>())
     };
     let first = play("5");
     assert!(first.1.len() >= 6);
     assert_eq!(first, play("5"));
     assert_ne!(first, play("6"));
+    // Who keeps the secret that it made gets the same with it.
+    let secret = format!("whsec_{}", first.0.expect("it is shown"));
+    let kept = mock(
+        "standard",
+        &receiver.url("/"),
+        &[&["--seed", "5", "--count", "6", "--secret", &secret][..], &odds].concat(),
+    );
+    ends(&kept, 0, "each answered as it should be");
+    let again: Vec<_> = (0..first.1.len()).map(|_| told(receiver.next())).collect();
+    assert_eq!(first.1, again);
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Client {
             };
             let Some(wait) = error.pause(pause.mul_f64(0.5 + dice.fraction())) else { return Err(error) };
             let wait = wait.max(PAUSE_MIN / 10);
-            if begun.elapsed() + wait > patience {
+            if begun.elapsed().saturating_add(wait) > patience {
                 return Err(error);
             }
             waiting(&error, wait);

@@ -100,6 +100,8 @@ pub struct Player<'s> {
     subject: &'s Subject,
     rules: Rules,
     dice: Dice,
+    /// Of its own: when attempts end is no matter of what is played.
+    jitter: Dice,
     ids: IdSource,
     made: u64,
     pace: Bucket,
@@ -111,9 +113,9 @@ pub struct Player<'s> {
 
 impl<'s> Player<'s> {
     /// One that has sent nothing yet.
-    pub fn new(subject: &'s Subject, rules: Rules, dice: Dice) -> Self {
-        let (ids, pace) = (IdSource::after(0), Bucket::default());
-        Self { subject, rules, dice, ids, made: 0, pace, queue: VecDeque::new(), again: Vec::new() }
+    pub fn new(subject: &'s Subject, rules: Rules, mut dice: Dice) -> Self {
+        let (ids, pace, jitter) = (IdSource::after(0), Bucket::default(), Dice::seeded(dice.bits()));
+        Self { subject, rules, dice, jitter, ids, made: 0, pace, queue: VecDeque::new(), again: Vec::new() }
     }
 
     /// What is to be done at `now`, which never goes back. What comes again goes first, and beside the rate.
@@ -146,7 +148,7 @@ impl<'s> Player<'s> {
         if play.trick == Trick::Forged {
             return if is_taken { Score::Fooled } else { Score::Refused };
         }
-        let next = dialect.retry.after(play.attempt, is_taken, now, self.dice.fraction());
+        let next = dialect.retry.after(play.attempt, is_taken, now, self.jitter.fraction());
         match (next, self.rules.retry_speed) {
             (Next::Succeeded, _) => Score::Taken,
             (Next::RetryAt(due), Some(speed)) if self.again.len() < WAITING_MAX => {

@@ -2,6 +2,7 @@
 //! was, an import that is made again changes nothing, and receivers go on with the secrets that they have.
 
 mod convoy;
+mod doubtful;
 mod fake;
 mod ours;
 #[path = "../support/mod.rs"]

@@ -14,7 +14,7 @@ use super::support::{Answer, Client, Receiver, Server};
 use super::{hmac, hookwheel, lines, plain, rows};
 
 /// What nobody may find where it is not asked for.
-const SECRETS: [&str; 4] = [
+pub(super) const SECRETS: [&str; 4] = [
     "whsec_b2xkLXNlY3JldC1vZi10aGUtY3Jt",
     "whsec_bmV3LXNlY3JldC1vZi10aGUtY3Jt",
     "key-of-the-crm",
@@ -47,13 +47,13 @@ const SETTINGS: [&str; 22] = [
 ];
 
 /// A server with a folder for its own contracts.
-struct Place {
-    dir: tempfile::TempDir,
-    server: Server,
+pub(super) struct Place {
+    pub dir: tempfile::TempDir,
+    pub server: Server,
 }
 
 impl Place {
-    fn start(contracts: &[(&str, &str)]) -> Self {
+    pub(super) fn start(contracts: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let dialects = dir.path().join("contracts");
         fs::create_dir(&dialects).expect("made");

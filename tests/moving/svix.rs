@@ -40,7 +40,7 @@ fn svix(url: &str) -> Receiver {
         ("/api/v1/app?limit=100", json!({"data": [app(APP_1, Some("acme"))], "done": false, "iterator": APP_1})),
         (&format!("/api/v1/app?limit=100&iterator={APP_1}"), last(json!([app(APP_2, Some("acme.eu"))]))),
         (
-            "/api/v1/event-type?with_content=true&include_archived=true&limit=100",
+            "/api/v1/event-type?limit=100&with_content=true&include_archived=true",
             last(json!([{
                 "name": "invoice.paid", "description": "Somebody paid.", "deprecated": false, "archived": false,
                 "schemas": {"1": {"type": "string"}, "2": {"type": "object"}}, "createdAt": AT, "updatedAt": AT,
@@ -119,6 +119,44 @@ fn receivers_of_svix_go_on_with_the_secrets_that_they_have() {
 }
 
 #[test]
+fn a_list_that_leads_round_is_no_import_that_went_well() {
+    let stage = Stage::start(&[]);
+    let token = token(stage.dir.path(), fake::TOKEN);
+    let round = json!({"data": [], "done": false, "iterator": "i"});
+    let pages = [
+        ("/api/v1/event-type?limit=100&with_content=true&include_archived=true", json!({"data": [], "done": true})),
+        ("/api/v1/app?limit=100", round.clone()),
+        ("/api/v1/app?limit=100&iterator=i", round),
+    ];
+    let svix = fake::start(&pages, &[]);
+    let from = svix.url("");
+    let said = hookwheel(
+        &stage.server,
+        &["import", "--from", "svix", "--from-url", &from, "--from-token-file", plain(&token)],
+    );
+    assert!(said.code == Some(1) && said.err.contains("/api/v1/app leads round"), "{}", said.err);
+}
+
+#[test]
+fn who_is_away_or_wants_to_be_left_alone_for_an_age_is_not_waited_for() {
+    let stage = Stage::start(&[]);
+    let token = token(stage.dir.path(), fake::TOKEN);
+    let import = |from: &str| {
+        hookwheel(&stage.server, &["import", "--from", "svix", "--from-url", from, "--from-token-file", plain(&token)])
+    };
+    let busy = Receiver::start(|_, _| {
+        Answer::Bytes(
+            b"HTTP/1.1 429 Told\r\nConnection: close\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n",
+        )
+    });
+    let said = import(&busy.url(""));
+    assert!(said.code == Some(1) && said.err.contains("answered 429; it is not asked for longer"), "{}", said.err);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let said = import(&format!("http://{}", closed.expect("a free port")));
+    assert!(said.code == Some(1) && said.err.contains("is --from-url right?"), "{}", said.err);
+}
+
+#[test]
 fn a_token_that_is_refused_is_said_and_not_shown() {
     let stage = Stage::start(&[]);
     let (svix, token) = (svix("https://a.example"), token(stage.dir.path(), "testsk_wrong"));
@@ -128,6 +166,10 @@ fn a_token_that_is_refused_is_said_and_not_shown() {
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("answered 401: Invalid token") && said.err.contains("--from-token-file"), "{}", said.err);
     assert!(!said.err.contains("testsk_wrong"), "{}", said.err);
+    // One that no header can hold is none.
+    std::fs::write(&token, "testsk\u{7f}wrong\n").expect("written");
+    let said = hookwheel(&stage.server, &import);
+    assert!(said.code == Some(2) && said.err.contains("holds no token"), "{}", said.err);
     let nameless = hookwheel(&stage.server, &["import", "--from", "svix"]);
     assert_eq!(nameless.code, Some(2), "{}", nameless.err);
 }

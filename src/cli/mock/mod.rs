@@ -91,7 +91,10 @@ pub async fn run(args: MockArgs, config: &Config) -> Result<(), CliError> {
     }
     let clock = Clock::real();
     let mut dice = args.seed.map_or_else(Dice::from_system, Dice::seeded);
-    let made = args.secret.is_none().then(|| made_secret(&dialect, &mut dice)).transpose()?.flatten();
+    // Also where it is given, so that a seed means the same with the secret that it made.
+    let mut random = [0; 32];
+    dice.fill(&mut random);
+    let made = args.secret.is_none().then(|| made_secret(&dialect, &random)).transpose()?.flatten();
     let starts = args.seed.map(|_| SEEDED_FROM + dice.bits() % SEEDED_SECONDS * 1000);
     let form = if args.json {
         Form::Json
@@ -186,14 +189,12 @@ fn there(probed: &Probed) -> Result<(), CliError> {
 }
 
 /// A secret for a contract that signs; none for one that does not.
-fn made_secret(dialect: &Dialect, dice: &mut Dice) -> Result<Option<Secret>, CliError> {
+fn made_secret(dialect: &Dialect, random: &[u8; 32]) -> Result<Option<Secret>, CliError> {
     if dialect.signature.is_empty() {
         return Ok(None);
     }
-    let mut random = [0; 32];
-    dice.fill(&mut random);
     let why = || CliError::Usage(format!("--secret is needed: keys of {} are not made here", dialect.name));
-    dialect.generate_secret(&random).ok_or_else(why).map(Some)
+    dialect.generate_secret(random).ok_or_else(why).map(Some)
 }
 
 fn rate(text: &str) -> Result<RateLimit, String> {

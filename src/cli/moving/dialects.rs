@@ -2,7 +2,7 @@
 //! other folder.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::json;
@@ -52,7 +52,9 @@ fn write(folder: &Path, name: &str, text: &str, is_dry: bool) -> Result<Done, Cl
     if !is_dry {
         // Whatever ends this leaves no half a dialect that a server would read.
         let partial = folder.join(format!(".{name}.partial"));
-        let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, &path));
+        let written = fs::File::create(&partial).and_then(|mut file| {
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, &path))
+        });
         written.map_err(|error| CliError::Io(shown.clone(), error))?;
     }
     Ok(Done::of(Outcome::Made).with(format!("{shown}; the server reads it once it gets SIGHUP")))

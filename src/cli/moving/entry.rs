@@ -94,8 +94,10 @@ impl Item {
 pub enum Line {
     /// Something to import, and whose it is.
     Item(Item, Option<String>),
-    /// The first line of an export, or the last one.
-    Frame,
+    /// The first line of an export.
+    Head,
+    /// The last one.
+    End,
     /// History, which belongs to the server that it happened on.
     History(String),
 }
@@ -124,7 +126,8 @@ pub fn read(text: &str) -> Result<Line, String> {
                 "is of a later version of this format than {VERSION}: import it with the hookwheel that made it"
             ));
         }
-        "export" | "end" => return Ok(Line::Frame),
+        "export" => return Ok(Line::Head),
+        "end" => return Ok(Line::End),
         "dialect" => {
             let DialectLine { name, text } = serde_json::from_str(text).map_err(why)?;
             Item::Dialect(name, text)
@@ -148,7 +151,8 @@ mod tests {
         let line = read(r#"{"kind":"event","account":"acme","id":"e1","data":{"n": 1.0}}"#).expect("an event");
         let Line::Item(Item::Event(text), Some(account)) = line else { panic!("{line:?}") };
         assert!(text.contains(r#"{"n": 1.0}"#) && account == "acme");
-        assert!(matches!(read(r#"{"kind":"export","version":1}"#), Ok(Line::Frame)));
+        assert!(matches!(read(r#"{"kind":"export","version":1}"#), Ok(Line::Head)));
+        assert!(matches!(read(r#"{"kind":"end","accounts":1}"#), Ok(Line::End)));
         assert!(matches!(read(r#"{"kind":"delivery","id":"x"}"#), Ok(Line::History(kind)) if kind == "delivery"));
     }
 

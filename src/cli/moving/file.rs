@@ -16,15 +16,21 @@ pub async fn read(file: &str, to: &mut Importer) -> Result<(), CliError> {
     let mut lines = Lines { from: open(file)?, number: 0 };
     // Lines of an account's own export say whose they are by their order.
     let mut last = None;
+    // Of several files in a row, and of one that was turned round, too.
+    let (mut heads, mut ends) = (0_u64, 0_u64);
     while let Some((number, line)) = lines.next(LINE_BYTES_MAX).map_err(CliError::io(file))? {
         let place = format!("line {number}");
         let Some(line) = line else {
             to.refuse(&place, format!("is longer than {LINE_BYTES_MAX} bytes"))?;
             continue;
         };
-        let text = String::from_utf8_lossy(&line);
-        match entry::read(&text) {
-            Ok(Line::Frame) => {}
+        let Ok(text) = str::from_utf8(&line) else {
+            to.refuse(&place, "is not UTF-8".to_owned())?;
+            continue;
+        };
+        match entry::read(text) {
+            Ok(Line::Head) => heads += 1,
+            Ok(Line::End) => ends += 1,
             Ok(Line::History(kind)) => to.history(kind),
             Ok(Line::Item(item, account)) => {
                 if let Item::Account(line) = &item {
@@ -35,6 +41,10 @@ pub async fn read(file: &str, to: &mut Importer) -> Result<(), CliError> {
             }
             Err(why) => to.refuse(&place, why)?,
         }
+    }
+    if heads > ends {
+        let why = "is missing, so the export was broken off: what is not in it was not imported";
+        to.refuse("the last line (kind end)", why.to_owned())?;
     }
     Ok(())
 }

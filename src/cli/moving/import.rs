@@ -102,7 +102,7 @@ fn token(path: &std::path::Path) -> Result<String, CliError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(CliError::io(&shown))?;
     let token = text.lines().next().unwrap_or_default().trim();
-    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX || token.chars().any(char::is_control) {
         return Err(CliError::Usage(format!("{shown} holds no token in its first line")));
     }
     Ok(token.to_owned())

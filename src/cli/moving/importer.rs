@@ -14,6 +14,7 @@ use super::told::{Done, Outcome, Told};
 use super::{accounts, dialects, event_types, webhooks};
 use crate::cli::error::CliError;
 use crate::clock::Clock;
+use crate::domain::endpoint::place_of;
 
 /// What is asked of an import.
 #[derive(Debug)]
@@ -191,7 +192,12 @@ impl Importer {
             Item::Dialect(name, _) => name.clone(),
             Item::Account(line) => text(line, &["id"]),
             Item::EventType(line) => format!("{account}/{}", text(line, &["type"])),
-            Item::Webhook(line) => format!("{account}/{}", text(line, &["uid", "id", "url"])),
+            Item::Webhook(line) => {
+                let names = ["uid", "id"].iter().find_map(|name| line[*name].as_str());
+                // What stands behind the host may be a secret.
+                let name = names.map(str::to_owned).or_else(|| line["url"].as_str().map(place_of));
+                format!("{account}/{}", name.as_deref().unwrap_or("without a name"))
+            }
             Item::Event(_) => String::new(),
         }
     }

@@ -20,6 +20,8 @@ pub struct Index {
     urls: BTreeMap<String, BTreeSet<String>>,
     /// Ids of those that a line meant.
     taken: BTreeSet<String>,
+    /// URLs of lines that name a webhook by nothing else.
+    nameless: BTreeSet<String>,
 }
 
 impl Index {
@@ -48,28 +50,45 @@ impl Index {
     }
 
     /// The id of the webhook that a line means, which no other line means from now on: by its own id, by the id that it has where it
-    /// comes from, or as the only one with its URL that has no own id.
-    pub fn take(&mut self, line: &Value) -> Option<String> {
+    /// comes from, or as the only one with its URL that has no own id. Why it is refused, where the next import would make it again.
+    pub fn take(&mut self, line: &Value) -> Result<Option<String>, String> {
+        let own_id = own_id(line);
+        if own_id.is_none() {
+            self.check_nameless(line)?;
+        }
         let is_free = |id: &&String| !self.taken.contains(*id);
-        let by_uid = own_id(line).and_then(|uid| self.uids.get(&uid)).filter(is_free);
+        let by_uid = own_id.and_then(|uid| self.uids.get(&uid)).filter(is_free);
         let by_id = || line["id"].as_str().and_then(|id| self.ids.get(id)).filter(is_free);
         let by_url = || {
             let mut of_url = self.urls.get(line["url"].as_str()?)?.iter().filter(is_free);
             // Which of two is meant nobody knows.
             of_url.next().filter(|_| of_url.next().is_none())
         };
-        let found = by_uid.or_else(by_id).or_else(by_url)?.clone();
-        self.taken.insert(found.clone());
-        Some(found)
+        let found = by_uid.or_else(by_id).or_else(by_url).cloned();
+        self.taken.extend(found.clone());
+        Ok(found)
+    }
+
+    /// Whether a line without an id can be known by its URL, this time and the next one.
+    fn check_nameless(&mut self, line: &Value) -> Result<(), String> {
+        let Some(url) = line["url"].as_str() else {
+            return Err("uid: is missing, and it has no URL to know it by the next time: give it one".to_owned());
+        };
+        let is_first = self.nameless.insert(url.to_owned());
+        if is_first && self.urls.get(url).is_none_or(|ids| ids.len() < 2) {
+            return Ok(());
+        }
+        let why = "uid: is missing, and several webhooks have this URL: give each line a `uid`, and the `id` of the webhook that it means, \
+                   if that is there";
+        Err(why.to_owned())
     }
 }
 
-/// The own id that a webhook gets: what the line says, else the id that it has where it comes from, which no other webhook gets.
+/// The own id that a webhook gets: what the line says, be it right or wrong, else the id that it has where it comes from, which no other webhook gets.
 pub fn own_id(line: &Value) -> Option<String> {
     let id = line["id"].as_str();
     let derived = id.map(|id| if labels::check_uid(id).is_ok() { id.to_owned() } else { format!("was-{id}") });
-    let uid = line["uid"].as_str().map(str::to_owned).or(derived)?;
-    labels::check_uid(&uid).is_ok().then_some(uid)
+    line["uid"].as_str().map(str::to_owned).or(derived.filter(|uid| labels::check_uid(uid).is_ok()))
 }
 
 #[cfg(test)]
@@ -86,6 +105,8 @@ mod tests {
         assert_eq!(own(json!({"id": OURS, "uid": null})), Some(format!("was-{OURS}")));
         assert_eq!(own(json!({"id": "ep_2abc"})).as_deref(), Some("ep_2abc"));
         assert_eq!(own(json!({"url": "https://a.example"})), None);
+        // The server says what is wrong with it.
+        assert_eq!(own(json!({"id": "ep_2abc", "uid": "a b"})).as_deref(), Some("a b"));
     }
 
     #[test]
@@ -99,11 +120,22 @@ mod tests {
             index
         };
         let mut first = index();
-        assert_eq!(first.take(&json!({"id": "x", "uid": "crm", "url": "https://c.example"})).as_deref(), Some("1"));
-        assert_eq!(first.take(&json!({"id": "x", "uid": "crm"})), None);
-        assert_eq!(first.take(&json!({"id": "y", "url": "https://a.example"})).as_deref(), Some("2"));
-        assert_eq!(first.take(&json!({"id": "z", "url": "https://a.example"})), None);
-        assert_eq!(index().take(&json!({"id": "y", "url": "https://b.example"})), None);
-        assert_eq!(index().take(&json!({"id": "4", "url": "https://c.example"})).as_deref(), Some("4"));
+        let take = |index: &mut Index, line: Value| index.take(&line).expect("it can be known");
+        let meant = take(&mut first, json!({"id": "x", "uid": "crm", "url": "https://c.example"}));
+        assert_eq!(meant.as_deref(), Some("1"));
+        assert_eq!(take(&mut first, json!({"id": "x", "uid": "crm"})), None);
+        assert_eq!(take(&mut first, json!({"id": "y", "url": "https://a.example"})).as_deref(), Some("2"));
+        assert_eq!(take(&mut first, json!({"id": "z", "url": "https://a.example"})), None);
+        assert_eq!(take(&mut index(), json!({"id": "y", "url": "https://b.example"})), None);
+        assert_eq!(take(&mut index(), json!({"id": "4", "url": "https://c.example"})).as_deref(), Some("4"));
+
+        // What nothing names would be made once more by each import.
+        let mut index = index();
+        assert_eq!(take(&mut index, json!({"url": "https://a.example"})).as_deref(), Some("2"));
+        assert_eq!(take(&mut index, json!({"url": "https://c.example"})), None);
+        for line in [json!({"url": "https://b.example"}), json!({"url": "https://c.example"}), json!({"mode": "pull"})]
+        {
+            assert!(index.take(&line).is_err_and(|why| why.starts_with("uid: is missing")), "{line}");
+        }
     }
 }

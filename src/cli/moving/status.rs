@@ -25,7 +25,7 @@ pub fn steps(line: &Value, shown: &Value, now: UnixMs) -> Vec<Step> {
         }
         (Some("disabled"), "disabled") if reason(line) == reason(shown) => Vec::new(),
         (Some("disabled"), _) => {
-            // What is disabled already keeps the reason that it has.
+            // A new one: what is disabled already keeps the reason that it has.
             let mut steps = if is == "disabled" { let_out(is) } else { Vec::new() };
             steps.push(("disable", json!({"reason": reason(line)})));
             steps
@@ -34,6 +34,13 @@ pub fn steps(line: &Value, shown: &Value, now: UnixMs) -> Vec<Step> {
         // Whether an endpoint wants deliveries it is asked anew.
         _ => Vec::new(),
     }
+}
+
+/// Whether one that is there is disabled, and the line wants it held too. Then it stays as it is: for another reason, or an end, it
+/// would have to be let out for a moment, and what waits for it would go out.
+pub fn is_held(line: &Value, known: &Value, now: UnixMs) -> bool {
+    let wants = matches!(line["status"].as_str(), Some("disabled" | "paused"));
+    wants && known["status"] == "disabled" && steps(line, known, now).len() != 1
 }
 
 /// To the second: each server writes it down by a clock of its own.
@@ -91,6 +98,20 @@ mod tests {
             words(disabled, json!({"status": "disabled", "status_reason": "by request"})),
             ["enable", "disable"]
         );
+    }
+
+    #[test]
+    fn one_that_is_held_is_not_let_out_to_be_held_in_another_way() {
+        let (later, past) = ("1970-01-01T00:01:00.000Z", "1970-01-01T00:00:01.000Z");
+        let is = |line: Value, known: Value| is_held(&line, &known, 10_000);
+        let disabled = |reason: &str| json!({"status": "disabled", "status_reason": reason});
+        let paused = |at: &str| json!({"status": "paused", "resume_at": at});
+        assert!(is(disabled("a"), disabled("b")) && is(disabled("a"), disabled("a")));
+        assert!(is(paused(later), disabled("b")));
+        // That pause is over, so it is to be let out.
+        assert!(!is(paused(past), disabled("b")));
+        assert!(!is(json!({"status": "active"}), disabled("b")) && !is(disabled("a"), json!({"status": "active"})));
+        assert!(!is(disabled("a"), paused(later)), "one step brings it there");
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! What Svix has: its applications are accounts, its endpoints webhooks, with their secrets and headers, and its event types. What
 //! stays true: receivers go on with what they have, since the dialect is Svix's; and what has no counterpart is named.
 
-use std::collections::VecDeque;
-
 use serde_json::{Map, Value, json};
 
 use super::entry::{Entry, Item, What};
 use super::importer::Importer;
-use super::theirs::{Theirs, text};
+use super::theirs::{Paging, Theirs, text};
 use crate::cli::error::CliError;
 use crate::domain::account::NAME_CHARS_MAX;
+use crate::domain::labels;
 
-/// Rows of a page.
-const PAGE_ROWS: &str = "100";
+/// Its lists.
+const PAGING: Paging = Paging {
+    query: &[("limit", "100")],
+    cursor: "iterator",
+    rows: "/data",
+    next: "/iterator",
+    goes_on: ("/done", false),
+};
 /// Event types are held, since each account gets them.
 const TYPES_MAX: usize = 10_000;
 /// The most that a webhook may be sent in a second.
@@ -21,7 +26,7 @@ const RATE_MAX: u64 = 10_000;
 /// Hands over all that Svix has.
 pub async fn read(theirs: &Theirs, dialect: &str, to: &mut Importer) -> Result<(), CliError> {
     let types = if to.wants(What::EventTypes) { event_types(theirs, to).await? } else { Vec::new() };
-    let mut apps = Pages::of(theirs, &["app"], &[]);
+    let mut apps = theirs.list(&PAGING, &["app"], &[]);
     while let Some(app) = apps.next().await? {
         let (account, left) = account(&app, dialect);
         let id = account["id"].as_str().unwrap_or_default().to_owned();
@@ -49,7 +54,7 @@ async fn endpoints(
     (account, dialect): (&str, &str),
     to: &mut Importer,
 ) -> Result<(), CliError> {
-    let mut endpoints = Pages::of(theirs, &["app", app, "endpoint"], &[]);
+    let mut endpoints = theirs.list(&PAGING, &["app", app, "endpoint"], &[]);
     while let Some(endpoint) = endpoints.next().await? {
         let id = text(&endpoint, "id");
         let below = ["app", app, "endpoint", id];
@@ -73,7 +78,8 @@ async fn endpoints(
 /// The event types of all accounts; what is left of them is told once.
 async fn event_types(theirs: &Theirs, to: &mut Importer) -> Result<Vec<Value>, CliError> {
     let mut types = Vec::new();
-    let mut pages = Pages::of(theirs, &["event-type"], &[("with_content", "true"), ("include_archived", "true")]);
+    let asked = [("with_content", "true"), ("include_archived", "true")];
+    let mut pages = theirs.list(&PAGING, &["event-type"], &asked);
     while let Some(known) = pages.next().await? {
         if types.len() == TYPES_MAX {
             let why = format!("Svix has more than {TYPES_MAX} event types: import without them (--what)");
@@ -155,8 +161,17 @@ fn webhook(endpoint: &Value, dialect: &str, besides: &Besides) -> (Value, Vec<St
     let key = besides.secret["key"].as_str();
     let key = key.map(|key| if key.contains('_') { key.to_owned() } else { format!("whsec_{key}") });
     if key.is_none() {
+        // With another one its receiver would take nothing.
+        lacks.push("the secret that its receiver has, which Svix does not show: rotate that in");
         left.push("its secret, which Svix does not show".to_owned());
     }
+    let uid = endpoint["uid"].as_str().filter(|uid| match labels::check_uid(uid) {
+        Ok(()) => true,
+        Err(why) => {
+            left.push(format!("its uid {uid:?}, which {}: its id is its own id here", why.message));
+            false
+        }
+    });
     let rate = endpoint["throttleRate"].as_u64().or_else(|| endpoint["rateLimit"].as_u64()).filter(|rate| *rate > 0);
     if let Some(rate) = rate.filter(|rate| *rate > RATE_MAX) {
         left.push(format!("throttleRate {rate}: {RATE_MAX} is the most"));
@@ -165,7 +180,7 @@ fn webhook(endpoint: &Value, dialect: &str, besides: &Besides) -> (Value, Vec<St
     let is_disabled = endpoint["disabled"] == true;
     let types = endpoint["eventTypes"].as_array().or_else(|| endpoint["filterTypes"].as_array());
     let line = json!({
-        "id": endpoint["id"], "uid": endpoint["uid"], "url": endpoint["url"], "dialect": dialect,
+        "id": endpoint["id"], "uid": uid, "url": endpoint["url"], "dialect": dialect,
         "events": types.filter(|types| !types.is_empty()).map_or(json!(["*"]), |types| json!(types)),
         "description": endpoint["description"], "channels": sorted(&endpoint["channels"]), "metadata": endpoint["metadata"],
         "rate_limit": rate.map(|rate| json!({"per_second": rate, "per_minute": null, "burst": rate})), "headers": headers,
@@ -184,45 +199,6 @@ fn sorted(channels: &Value) -> Vec<&str> {
 
 fn keys(of: &Value) -> String {
     of.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>().join(", ")
-}
-
-/// A list of Svix, row by row.
-struct Pages<'a> {
-    theirs: &'a Theirs,
-    path: Vec<&'a str>,
-    query: Vec<(&'static str, &'static str)>,
-    iterator: Option<String>,
-    rows: VecDeque<Value>,
-    is_last: bool,
-}
-
-impl<'a> Pages<'a> {
-    fn of(theirs: &'a Theirs, path: &[&'a str], query: &[(&'static str, &'static str)]) -> Self {
-        Self {
-            theirs,
-            path: path.to_vec(),
-            query: query.to_vec(),
-            iterator: None,
-            rows: VecDeque::new(),
-            is_last: false,
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Value>, CliError> {
-        while self.rows.is_empty() && !self.is_last {
-            let mut query: Vec<(&str, &str)> = self.query.clone();
-            query.push(("limit", PAGE_ROWS));
-            query.extend(self.iterator.as_deref().map(|iterator| ("iterator", iterator)));
-            let mut page = self.theirs.must(&self.path, &query).await?;
-            if let Value::Array(rows) = page["data"].take() {
-                self.rows = rows.into();
-            }
-            let iterator = page["iterator"].as_str().map(str::to_owned);
-            self.is_last = page["done"] != false || iterator.is_none() || iterator == self.iterator;
-            self.iterator = iterator;
-        }
-        Ok(self.rows.pop_front())
-    }
 }
 
 #[cfg(test)]
@@ -258,6 +234,10 @@ mod tests {
         );
         assert_eq!((&line["status"], &line["rate_limit"]["burst"]), (&json!("disabled"), &json!(7)));
         assert_eq!((left, line["lacks"].as_array().map(Vec::len)), (vec!["its transformation".to_owned()], Some(1)));
+        let unshown = json!({"id": "ep_1", "uid": "acme/1", "url": "https://a.example"});
+        let (line, left) = webhook(&unshown, "svix", &Besides::default());
+        assert_eq!((&line["uid"], &line["secrets"], left.len()), (&Value::Null, &Value::Null, 2), "{left:?}");
+        assert_eq!(line["lacks"].as_array().map(Vec::len), Some(1), "it would sign with what nobody knows");
     }
 
     #[test]

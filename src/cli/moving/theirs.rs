@@ -1,6 +1,9 @@
 //! Another webhook server's API, read. What stays true: it is only ever asked, never changed; its token goes to its own address and
-//! is printed nowhere; it is asked again when it says "not now", and for no longer than some minutes.
+//! is printed nowhere; it is asked again when it says "not now", and for no longer than some minutes; and a list is read to its end, or
+//! it is said that it was not.
 
+use std::cell::Cell;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use awc::http::{StatusCode, header};
@@ -9,7 +12,8 @@ use url::Url;
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::note;
-use crate::clock::Stopwatch;
+use crate::clock::{Clock, Stopwatch};
+use crate::domain::time;
 
 /// A longer answer is none.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -23,6 +27,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Of what it says of a mistake.
 const REASON_CHARS_MAX: usize = 200;
+/// A list of more pages has no end.
+const PAGES_MAX: usize = 100_000;
 
 /// A text of a row; empty, where there is none.
 pub fn text<'v>(row: &'v Value, name: &str) -> &'v str {
@@ -35,6 +41,9 @@ pub struct Theirs {
     pub name: &'static str,
     http: awc::Client,
     base: Url,
+    clock: Clock,
+    /// Whether it has ever answered.
+    is_heard: Cell<bool>,
 }
 
 impl Theirs {
@@ -50,7 +59,13 @@ impl Theirs {
         base.set_path(path.trim_end_matches("/v1").trim_end_matches("/api"));
         base.set_query(None);
         let http = awc::Client::builder().disable_redirects().timeout(CALL_TIMEOUT).bearer_auth(token).finish();
-        Ok(Self { name, http, base })
+        Ok(Self { name, http, base, clock: Clock::real(), is_heard: Cell::new(false) })
+    }
+
+    /// The rows of a list.
+    pub fn list<'a>(&'a self, paging: &'static Paging, path: &[&'a str], query: &[(&'a str, &'a str)]) -> Pages<'a> {
+        let query = [paging.query, query].concat();
+        Pages { theirs: self, paging, path: path.to_vec(), query, turn: Turn::default() }
     }
 
     /// What is at a path of segments below `/api/v1`; `None`, where there is nothing.
@@ -62,9 +77,14 @@ impl Theirs {
                 Answer::Is(value) => return Ok(Some(value)),
                 Answer::Nothing => return Ok(None),
                 Answer::Later(wait, why) => {
-                    let wait = wait.unwrap_or(pause);
-                    if watch.elapsed() + wait > PATIENCE {
-                        return Err(CliError::Failed(format!("{}: {why}", self.name)));
+                    // Who says "at once" again and again is not asked without a pause.
+                    let wait = wait.unwrap_or_default().max(pause);
+                    if watch.elapsed().saturating_add(wait) > PATIENCE {
+                        let (name, minutes) = (self.name, PATIENCE.as_secs() / 60);
+                        let why = format!(
+                            "{name}: {why}; it is not asked for longer than {minutes} minutes: import again later"
+                        );
+                        return Err(CliError::Failed(why));
                     }
                     note(format_args!("hookwheel: {}: {why}; asking again in {:.1} s", self.name, wait.as_secs_f64()));
                     wait
@@ -96,11 +116,19 @@ impl Theirs {
     async fn once(&self, url: &Url) -> Result<Answer, CliError> {
         let mut response = match self.http.get(url.as_str()).send().await {
             Ok(response) => response,
+            // An address that is wrong does not get right by asking again.
+            Err(error) if !self.is_heard.get() => {
+                let (name, url) = (self.name, self.base.origin().ascii_serialization());
+                return Err(CliError::Failed(format!(
+                    "{name} cannot be reached at {url}: {error}; is --from-url right?"
+                )));
+            }
             Err(error) => return Ok(Answer::Later(None, format!("{} cannot be reached: {error}", url.path()))),
         };
+        self.is_heard.set(true);
         let status = response.status();
-        let after =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after = after.and_then(|after| wait(after, self.clock.wall()));
         let body = match response.body().limit(ANSWER_BYTES_MAX).await {
             Ok(body) => body,
             Err(error) => return Ok(Answer::Later(None, format!("{} was broken off: {error}", url.path()))),
@@ -113,7 +141,7 @@ impl Theirs {
                 let why = |error| CliError::Failed(format!("{}: {} answered no JSON: {error}", self.name, url.path()));
                 Ok(Answer::Is(read.map_err(why)?))
             }
-            _ if is_later => Ok(Answer::Later(after.map(Duration::from_secs), said(url, status, &body))),
+            _ if is_later => Ok(Answer::Later(after, said(url, status, &body))),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let why = said(url, status, &body);
                 Err(CliError::Failed(format!(
@@ -131,6 +159,86 @@ enum Answer {
     Nothing,
     /// Not now, for so long, and why.
     Later(Option<Duration>, String),
+}
+
+/// How long a `Retry-After` says to wait.
+fn wait(retry_after: &str, now: time::UnixMs) -> Option<Duration> {
+    Some(Duration::from_millis(time::retry_after(retry_after, now)?.saturating_sub(now)))
+}
+
+/// How a server hands out a list page by page. Places are JSON pointers into a page.
+#[derive(Debug)]
+pub struct Paging {
+    /// What is asked of each page.
+    pub query: &'static [(&'static str, &'static str)],
+    /// What says where a page begins.
+    pub cursor: &'static str,
+    /// Where its rows are.
+    pub rows: &'static str,
+    /// Where the cursor of the next one is.
+    pub next: &'static str,
+    /// Where it says whether there is a next one, and the word for that.
+    pub goes_on: (&'static str, bool),
+}
+
+/// A list, row by row.
+pub struct Pages<'a> {
+    theirs: &'a Theirs,
+    paging: &'static Paging,
+    path: Vec<&'a str>,
+    query: Vec<(&'a str, &'a str)>,
+    turn: Turn,
+}
+
+impl Pages<'_> {
+    /// The next row; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Value>, CliError> {
+        while self.turn.rows.is_empty() && !self.turn.is_last {
+            let mut query = self.query.clone();
+            query.extend(self.turn.cursor.as_deref().map(|cursor| (self.paging.cursor, cursor)));
+            let page = self.theirs.must(&self.path, &query).await?;
+            self.turn.over(self.paging, page).map_err(|why| {
+                let (name, address) = (self.theirs.name, self.theirs.address(&self.path, &[]));
+                CliError::Failed(format!("{name}: {} {why}", address.path()))
+            })?;
+        }
+        Ok(self.turn.rows.pop_front())
+    }
+}
+
+/// Where the reading of a list stands.
+#[derive(Debug, Default)]
+struct Turn {
+    rows: VecDeque<Value>,
+    cursor: Option<String>,
+    seen: BTreeSet<String>,
+    is_last: bool,
+}
+
+impl Turn {
+    /// Takes a page; why it cannot be one, in words. What would end a list too early, or never, is no end of it.
+    fn over(&mut self, paging: &Paging, mut page: Value) -> Result<(), String> {
+        let (place, word) = paging.goes_on;
+        self.is_last = page.pointer(place).and_then(Value::as_bool) != Some(word);
+        if !self.is_last {
+            let next = page.pointer(paging.next).and_then(Value::as_str).filter(|next| !next.is_empty());
+            let next = next.ok_or("says that there is more, and not where")?.to_owned();
+            if self.seen.len() == PAGES_MAX {
+                return Err(format!("has more than {PAGES_MAX} pages"));
+            }
+            if !self.seen.insert(next.clone()) {
+                return Err("leads round to a page that was read: what is behind it is not known".to_owned());
+            }
+            self.cursor = Some(next);
+        }
+        match page.pointer_mut(paging.rows).map(Value::take) {
+            Some(Value::Array(rows)) => self.rows = rows.into(),
+            // What has no rows says so in Go.
+            Some(Value::Null) => {}
+            _ => return Err("answered no list; is --from-url the address of its API?".to_owned()),
+        }
+        Ok(())
+    }
 }
 
 /// What it says of a mistake; Svix says `detail`, Convoy `message`.
@@ -157,5 +265,47 @@ mod tests {
         for url in ["a.example", "file:///etc", "ftp://a.example"] {
             assert!(Theirs::new("Svix", url, "t").is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date_however_far_away() {
+        assert_eq!(wait("7", 1000), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:00:09 GMT", 1000), Some(Duration::from_secs(8)));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:00:00 GMT", 1000), Some(Duration::ZERO));
+        assert_eq!(wait("soon", 1000), None);
+        let longest = wait("18446744073709551615", 1000).expect("a wait");
+        assert!(Duration::from_secs(1).saturating_add(longest) > PATIENCE);
+    }
+
+    const PAGING: Paging =
+        Paging { query: &[], cursor: "after", rows: "/data", next: "/next", goes_on: ("/more", true) };
+
+    fn page(rows: Value, next: &str, more: bool) -> Value {
+        serde_json::json!({"data": rows, "next": next, "more": more})
+    }
+
+    #[test]
+    fn a_list_ends_where_it_says_so_and_nowhere_else() {
+        let mut turn = Turn::default();
+        turn.over(&PAGING, page(serde_json::json!([1, 2]), "a", true)).expect("a page");
+        assert_eq!((turn.rows.len(), turn.cursor.as_deref(), turn.is_last), (2, Some("a"), false));
+        turn.over(&PAGING, page(Value::Null, "b", true)).expect("an empty page in the midst");
+        assert!(!turn.is_last);
+        turn.over(&PAGING, page(serde_json::json!([3]), "b", false)).expect("the last page");
+        assert!(turn.is_last);
+    }
+
+    #[test]
+    fn a_list_that_leads_nowhere_or_round_is_no_list() {
+        let over = |pages: &[Value]| {
+            let mut turn = Turn::default();
+            pages.iter().try_for_each(|page| turn.over(&PAGING, page.clone()))
+        };
+        let more = |next: &str| page(serde_json::json!([1]), next, true);
+        for pages in [vec![more("a"), more("a")], vec![more("a"), more("b"), more("a")]] {
+            assert!(over(&pages).is_err_and(|why| why.contains("leads round")), "{pages:?}");
+        }
+        assert!(over(&[more("")]).is_err_and(|why| why.contains("and not where")));
+        assert!(over(&[serde_json::json!({"hello": 1})]).is_err_and(|why| why.contains("--from-url")));
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::entry::What;
 use crate::cli::error::CliError;
+use crate::cli::shown::printable;
 use crate::cli::terminal::{note, print};
 
 /// So many things that are not carried over are named at the end; the others are counted.
@@ -112,7 +113,8 @@ impl Told {
         } else {
             let notes = done.notes.iter().map(|note| format!("  {note}\n"));
             let what = if name.is_empty() { String::new() } else { format!("{} {name}: ", kind.replace('_', " ")) };
-            format!("{place}: {what}{word}\n{}", notes.collect::<String>())
+            // Names come from anywhere.
+            printable(&format!("{place}: {what}{word}\n{}", notes.collect::<String>()))
         };
         print(&text)
     }
@@ -135,7 +137,7 @@ impl Told {
     pub fn end(self) -> Result<(), CliError> {
         if !self.left.is_empty() {
             note("not carried over:");
-            self.left.iter().for_each(|left| note(format_args!("  {left}")));
+            self.left.iter().for_each(|left| note(format_args!("  {}", printable(left))));
         }
         if self.left_more > 0 {
             note(format_args!("  and {} more, which stand above where they were met", self.left_more));

@@ -9,6 +9,7 @@ use super::status;
 use super::there::{Stop, There};
 use super::told::{Done, Outcome};
 use super::wish::{Wish, lacks};
+use crate::domain::endpoint::{EndpointUrl, Mail, Schemes};
 use crate::domain::time::UnixMs;
 
 /// Makes or changes a webhook of the index's account.
@@ -18,10 +19,11 @@ pub async fn place(
     line: &Value,
     (is_dry, now): (bool, UnixMs),
 ) -> Result<Done, Stop> {
-    let account = index.account.clone();
+    let (account, line) = (index.account.clone(), &as_shown(line));
     let known = match index.take(line) {
-        Some(id) => there.look(&account, "webhooks.get", &[("id", &id)]).await?,
-        None => None,
+        Ok(Some(id)) => there.look(&account, "webhooks.get", &[("id", &id)]).await?,
+        Ok(None) => None,
+        Err(why) => return Ok(Done::refused(why)),
     };
     let wish = match Wish::of(line, known.as_ref()) {
         Ok(wish) => wish,
@@ -32,6 +34,17 @@ pub async fn place(
         None => placing.make(wish, is_dry).await,
         Some(known) => placing.change(wish, &known, is_dry).await,
     }
+}
+
+/// The line with its URL as a server shows it: by that it is known, and does not differ.
+fn as_shown(line: &Value) -> Value {
+    let mut line = line.clone();
+    let any = Schemes { http: true, mail: Mail::Allowed };
+    let url = line["url"].as_str().and_then(|url| EndpointUrl::of_webhook(url, any).ok());
+    if let Some(url) = url {
+        line["url"] = json!(url.as_str());
+    }
+    line
 }
 
 struct Placing<'a> {
@@ -57,7 +70,7 @@ impl Placing<'_> {
         }
         let made = self.put(fields.into()).await?;
         let id = made["webhook"]["id"].as_str().unwrap_or_default();
-        secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await?;
+        self.rotate(id).await?;
         // One that lacks something stays disabled, whatever ends this.
         let steps = if missing.is_empty() { status::steps(self.line, &made["webhook"], self.now) } else { Vec::new() };
         status::take(self.there, self.account, id, steps).await?;
@@ -77,7 +90,8 @@ impl Placing<'_> {
         let is_signed = secrets::is_there(self.there, self.account, id, &self.secrets).await?;
         // One that lacks something is as somebody left it.
         let is_whole = missing.is_empty() && lacks(self.line).next().is_none();
-        let steps = if is_whole { status::steps(self.line, known, self.now) } else { Vec::new() };
+        let is_held = status::is_held(self.line, known, self.now);
+        let steps = if is_whole && !is_held { status::steps(self.line, known, self.now) } else { Vec::new() };
         let mut names: Vec<String> = fields.keys().cloned().collect();
         names.extend((!is_signed).then(|| "secret".to_owned()));
         names.extend((!steps.is_empty()).then(|| "status".to_owned()));
@@ -85,6 +99,9 @@ impl Placing<'_> {
         let mut done = Done { is_unfinished: !missing.is_empty(), ..Done::of(outcome) };
         if outcome == Outcome::Changed {
             done = done.with(names.join(", "));
+        }
+        if is_held && self.line["status"] == "paused" {
+            done = done.with("it is disabled here, which holds its deliveries as well, and stays so");
         }
         if is_dry {
             return Ok(lacking(done, &missing));
@@ -97,10 +114,20 @@ impl Placing<'_> {
             done = with_warnings(done, &self.put(fields.into()).await?);
         }
         if !is_signed {
-            secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await?;
+            self.rotate(id).await?;
         }
         status::take(self.there, self.account, id, steps).await?;
         Ok(lacking(done, &missing))
+    }
+
+    /// Rotates the newer secrets in. Where one is refused nothing goes out any more: the older ones are going out of use.
+    async fn rotate(&self, id: &str) -> Result<(), Stop> {
+        let rotated = secrets::rotate(self.there, self.account, id, &self.secrets, self.now).await;
+        if matches!(rotated, Err(Stop::Line(_))) {
+            let reason = json!({"reason": "one of its secrets could not be imported"});
+            self.there.post(self.account, &format!("/api/v1/webhooks/{id}/disable"), &reason).await?;
+        }
+        rotated
     }
 
     /// As one of a batch it is made once however often it is asked, and nobody waits for its endpoint.
@@ -121,4 +148,19 @@ fn lacking(done: Done, missing: &[String]) -> Done {
     }
     let done = missing.iter().fold(done, |done, what| done.with(format!("it lacks {what}")));
     done.with("where it is new it is disabled: give it what it lacks, and enable it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_known_however_it_is_written() {
+        let shown = |url: &str| as_shown(&json!({"url": url}))["url"].take();
+        assert_eq!(shown("HTTPS://A.example"), "https://a.example/");
+        assert_eq!(shown("http://127.0.0.1:80/a b"), "http://127.0.0.1/a%20b");
+        // The server says what is wrong with it.
+        assert_eq!(shown("no address"), "no address");
+        assert_eq!(as_shown(&json!({"mode": "pull"})), json!({"mode": "pull"}));
+    }
 }

@@ -101,6 +101,21 @@ fn a_seed_says_all_but_when_it_is_sent() {
 }
 
 #[test]
+fn what_is_answered_changes_nothing_of_what_a_seed_says() {
+    let (subject, _) = named("standard");
+    let odds = Odds { duplicates: 0.3, late: 0.3, forged: 0.3 };
+    let rules = Rules { odds, starts: Some(NOW - 1_000_000), retry_speed: Some(1000), ..rules(40) };
+    let first = |answer: &dyn Fn(&Play) -> Option<u16>| {
+        let mut player = Player::new(&subject, rules, Dice::seeded(1));
+        let plays = played(&mut player, answer).into_iter().filter(|(_, play, _)| play.attempt == 1);
+        plays.map(|(_, play, _)| play).collect::<Vec<_>>()
+    };
+    let all = first(&|_| Some(200));
+    assert!(all.len() >= 40);
+    assert_eq!(all, first(&|play| Some(if play.attempt == 1 { 500 } else { 200 })));
+}
+
+#[test]
 fn what_goes_wrong_does_so_as_it_was_said() {
     let (subject, _) = named("standard");
     let with = |odds| {

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// The most retries that are taken over.
-const RETRIES_MAX: u64 = 20;
+use crate::domain::retry::{DELAY_SECONDS_MAX, RETRIES_MAX};
+
 /// The longest wait of Convoy's exponential schedule, in seconds.
-const DELAY_SECONDS_MAX: u64 = 7200;
+const EXPONENTIAL_SECONDS_MAX: u64 = 7200;
 /// Where an endpoint has none of its own: as long as `standard` waits.
 const TIMEOUT_SECONDS: u64 = 20;
 /// What is meant where a project says nothing.
@@ -25,7 +25,7 @@ pub fn text(config: &Value, is_advanced: bool) -> (String, Vec<String>) {
     let header = config["signature"]["header"].as_str().filter(|header| !header.is_empty()).unwrap_or(HEADER);
     let algorithm = if newest["hash"] == "SHA512" { "sha512" } else { "sha256" };
     let encoding = if newest["encoding"] == "base64" { "base64" } else { "hex" };
-    let delays: Vec<String> = delays(&config["strategy"]).iter().map(u64::to_string).collect();
+    let delays: Vec<String> = delays(&config["strategy"], &mut left).iter().map(u64::to_string).collect();
     let mut text = format!(
         "# Made of the settings of a project of Convoy: receivers verify what is signed by this as they verified what Convoy signed.\n\
          title = \"Convoy look-alike\"\n\
@@ -58,11 +58,16 @@ pub fn text(config: &Value, is_advanced: bool) -> (String, Vec<String>) {
     (text, left)
 }
 
-fn delays(strategy: &Value) -> Vec<u64> {
-    let first = strategy["duration"].as_u64().unwrap_or(100).max(1);
-    let retries = strategy["retry_count"].as_u64().unwrap_or(10).min(RETRIES_MAX);
+fn delays(strategy: &Value, left: &mut Vec<String>) -> Vec<u64> {
+    let mut bounded = |name: &str, usual: u64, most: u64| {
+        let said = strategy[name].as_u64().unwrap_or(usual);
+        left.extend((said > most).then(|| format!("{name} {said} of its retries: {most} is the most")));
+        said.min(most)
+    };
+    let first = bounded("duration", 100, DELAY_SECONDS_MAX).max(1);
+    let retries = bounded("retry_count", 10, RETRIES_MAX as u64);
     let nth = |n: u64| match strategy["type"] == "exponential" {
-        true => first.saturating_mul(1 << n).min(DELAY_SECONDS_MAX.max(first)),
+        true => first.saturating_mul(1 << n).min(EXPONENTIAL_SECONDS_MAX.max(first)),
         false => first,
     };
     (0..retries).map(nth).collect()
@@ -96,6 +101,9 @@ mod tests {
                 "{text}"
             );
         }
+        let (most, left) = text(&json!({"strategy": {"duration": 9_000_000_u64, "retry_count": 51}}), false);
+        let read = Dialect::parse("convoy.toml", &most).unwrap_or_else(|error| panic!("{error}\n{most}"));
+        assert_eq!((read.retry.delay_seconds.len(), left.len()), (50, 2), "{left:?}");
         let (plain, _) = text(&json!({}), false);
         Dialect::parse("convoy.toml", &plain).unwrap_or_else(|error| panic!("{error}\n{plain}"));
         assert!(

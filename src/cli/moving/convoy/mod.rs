@@ -5,7 +5,7 @@
 mod dialect;
 mod webhook;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -13,12 +13,18 @@ use sha2::{Digest, Sha256};
 use self::webhook::{Wanted, webhook};
 use super::entry::{Entry, Item, What};
 use super::importer::Importer;
-use super::theirs::{Theirs, text};
+use super::theirs::{Paging, Theirs, text};
 use crate::cli::error::CliError;
 use crate::domain::account::NAME_CHARS_MAX;
 
-/// Rows of a page.
-const PAGE_ROWS: &str = "100";
+/// Its lists.
+const PAGING: Paging = Paging {
+    query: &[("perPage", "100"), ("direction", "next")],
+    cursor: "next_page_cursor",
+    rows: "/data/content",
+    next: "/data/pagination/next_page_cursor",
+    goes_on: ("/data/pagination/has_next_page", true),
+};
 /// The dialects that are made of a project: of simple signatures, and of advanced ones.
 const DIALECTS: [&str; 2] = ["convoy", "convoy_advanced"];
 
@@ -40,7 +46,7 @@ pub async fn read(
         accounts: BTreeSet::new(),
         dialects: BTreeSet::new(),
     };
-    let mut endpoints = Pages::of(theirs, &["projects", reading.id, "endpoints"], None);
+    let mut endpoints = theirs.list(&PAGING, &["projects", reading.id, "endpoints"], &[]);
     while let Some(endpoint) = endpoints.next().await? {
         reading.endpoint(&endpoint, to).await?;
     }
@@ -154,7 +160,8 @@ impl Reading<'_> {
 
     async fn subscriptions(&self, endpoint: &str) -> Result<Wanted, CliError> {
         let mut wanted = Wanted::default();
-        let mut rows = Pages::of(self.theirs, &["projects", self.id, "subscriptions"], Some(("endpointId", endpoint)));
+        let path = ["projects", self.id, "subscriptions"];
+        let mut rows = self.theirs.list(&PAGING, &path, &[("endpointId", endpoint)]);
         while let Some(row) = rows.next().await? {
             let uid = text(&row, "uid");
             let path = ["projects", self.id, "subscriptions", uid, "filters"];
@@ -172,38 +179,6 @@ fn account_id(owner: &str) -> String {
     }
     let hash = Sha256::digest(owner.as_bytes());
     hash.iter().take(8).fold("owner-".to_owned(), |id, byte| id + &format!("{byte:02x}"))
-}
-
-/// A list of Convoy, row by row.
-struct Pages<'a> {
-    theirs: &'a Theirs,
-    path: Vec<&'a str>,
-    filter: Option<(&'a str, &'a str)>,
-    cursor: Option<String>,
-    rows: VecDeque<Value>,
-    is_last: bool,
-}
-
-impl<'a> Pages<'a> {
-    fn of(theirs: &'a Theirs, path: &[&'a str], filter: Option<(&'a str, &'a str)>) -> Self {
-        Self { theirs, path: path.to_vec(), filter, cursor: None, rows: VecDeque::new(), is_last: false }
-    }
-
-    async fn next(&mut self) -> Result<Option<Value>, CliError> {
-        while self.rows.is_empty() && !self.is_last {
-            let mut query = vec![("perPage", PAGE_ROWS), ("direction", "next")];
-            query.extend(self.filter);
-            query.extend(self.cursor.as_deref().map(|cursor| ("next_page_cursor", cursor)));
-            let mut page = self.theirs.must(&self.path, &query).await?["data"].take();
-            if let Value::Array(rows) = page["content"].take() {
-                self.rows = rows.into();
-            }
-            let cursor = page["pagination"]["next_page_cursor"].as_str().map(str::to_owned);
-            self.is_last = page["pagination"]["has_next_page"] != true || cursor.is_none() || cursor == self.cursor;
-            self.cursor = cursor;
-        }
-        Ok(self.rows.pop_front())
-    }
 }
 
 #[cfg(test)]

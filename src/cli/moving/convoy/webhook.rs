@@ -67,6 +67,12 @@ pub fn webhook(endpoint: &Value, dialect: &str, wanted: Wanted) -> (Value, Vec<S
     if !endpoint["mtls_client_cert"].is_null() {
         lacks.push("its client certificate (tls)");
     }
+    let secrets = secrets(&endpoint["secrets"]);
+    if secrets.is_empty() {
+        // With another one its receiver would take nothing.
+        lacks.push("the secret that its receiver has, which Convoy does not show: rotate that in");
+        left.push("its secret, which Convoy does not show".to_owned());
+    }
     let auth = auth(&endpoint["authentication"]);
     if auth.is_none() {
         lacks.push("how it authenticates at its endpoint (auth)");
@@ -80,26 +86,30 @@ pub fn webhook(endpoint: &Value, dialect: &str, wanted: Wanted) -> (Value, Vec<S
         "id": endpoint["uid"], "url": endpoint["url"], "dialect": dialect, "events": events, "name": endpoint["name"],
         "description": endpoint["description"], "timeout": timeout.map(|seconds| seconds.min(120)), "rate_limit": rate,
         "auth": auth.unwrap_or_default(), "status": status, "status_reason": reason, "resume_at": null,
-        "secrets": secrets(&endpoint["secrets"]), "lacks": lacks,
+        "secrets": secrets, "lacks": lacks,
     });
     (line, left)
 }
+
+/// The most that a webhook may be sent in a second or a minute.
+const RATE_MAX: u64 = 10_000;
 
 /// So many requests in so many seconds.
 fn rate_limit(endpoint: &Value, left: &mut Vec<String>) -> Value {
     let Some(count) = number(&endpoint["rate_limit"]).filter(|count| *count > 0) else { return Value::Null };
     let seconds = number(&endpoint["rate_limit_duration"]).filter(|seconds| *seconds > 0).unwrap_or(1);
     let limit = |name: &str, count: u64| {
-        let mut limit = json!({"per_second": null, "per_minute": null, "burst": count.clamp(1, 10_000)});
-        limit[name] = json!(count.clamp(1, 10_000));
+        let mut limit = json!({"per_second": null, "per_minute": null, "burst": count.clamp(1, RATE_MAX)});
+        limit[name] = json!(count.clamp(1, RATE_MAX));
         limit
     };
+    left.extend((count > RATE_MAX).then(|| format!("rate_limit {count}: {RATE_MAX} is the most")));
     match seconds {
         1 => limit("per_second", count),
         60 => limit("per_minute", count),
         _ => {
             let in_a_minute = count.saturating_mul(60) / seconds;
-            left.push(format!("rate_limit {count} in {seconds} s: {} a minute", in_a_minute.clamp(1, 10_000)));
+            left.push(format!("rate_limit {count} in {seconds} s: {} a minute", in_a_minute.clamp(1, RATE_MAX)));
             limit("per_minute", in_a_minute)
         }
     }
@@ -195,6 +205,10 @@ mod tests {
         assert_eq!(line["secrets"], secrets);
         let (none, _) = webhook(&endpoint(), "convoy", Wanted::default());
         assert_eq!((&none["events"], &none["status"]), (&json!(["*"]), &json!("disabled")));
+        let mut unshown = endpoint();
+        (unshown["secrets"], unshown["rate_limit"]) = (json!([]), json!(10_001));
+        let (line, left) = webhook(&unshown, "convoy", wanted(&rows));
+        assert_eq!((line["lacks"].as_array().map(Vec::len), left.len()), (Some(1), 2), "{left:?}");
     }
 
     #[test]
