@@ -14,7 +14,8 @@ type Signing = (String, Option<UnixMs>);
 pub fn of(line: &Value, now: UnixMs) -> Vec<Signing> {
     let said = line["secrets"].as_array().into_iter().flatten();
     let read = said.filter_map(|one| {
-        let text = one["secret"].as_str()?;
+        // As text alone where it has no end, as other servers' rows say it.
+        let text = one.as_str().or_else(|| one["secret"].as_str())?;
         Some((text.to_owned(), one["until"].as_str().and_then(time::parse)))
     });
     read.filter(|(_, until)| until.is_none_or(|until| until > now)).collect()
@@ -68,7 +69,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_need_not_say_secrets() {
+    fn a_line_may_say_secrets_as_texts_and_need_not_say_any() {
+        assert_eq!(of(&json!({"secrets": ["a"]}), 0), [("a".to_owned(), None)]);
         assert!(of(&json!({}), 0).is_empty() && steps(&[("a".to_owned(), None)], 0).is_empty());
     }
 }
