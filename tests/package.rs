@@ -274,6 +274,7 @@ impl Machine {
             ("/etc/hookwheel", "etc"),
             ("/var/lib/hookwheel", "state"),
             ("/var/backups/hookwheel", "backups"),
+            ("/var/lib/systemd/timers", "timers"),
             ("/run/systemd/system", "system"),
         ] {
             text = text.replace(there, self.path(here).to_str().expect("a plain path"));
@@ -333,6 +334,8 @@ fn a_purge_leaves_backups_with_their_key_and_nothing_else() {
     machine.run("postinst", &["configure", ""], "disabled");
     fs::write(machine.path("backups/one"), "").expect("written");
     fs::remove_file(machine.path("etc/config.toml")).expect("dpkg takes it");
+    fs::create_dir(machine.path("timers")).expect("made");
+    fs::write(machine.path("timers/stamp-hookwheel-backup.timer"), "").expect("written");
     let (calls, said) = machine.run("postrm", &["purge"], "masked");
     assert!(
         calls.contains("deb-systemd-helper purge hookwheel.socket hookwheel.service hookwheel-backup.timer"),
@@ -340,6 +343,7 @@ fn a_purge_leaves_backups_with_their_key_and_nothing_else() {
     );
     assert!(said.contains("stay in"), "{said}");
     assert!(!machine.path("etc").exists() && !machine.path("state").exists());
+    assert!(!machine.path("timers/stamp-hookwheel-backup.timer").exists());
     assert_eq!(file(machine.path("backups/master.key")), "a-master-key\n");
 }
 
