@@ -139,7 +139,7 @@ impl Staging<'_> {
         let delivery = Delivery::fresh(new, event, cause);
         match too_costly {
             true => self.put_too_costly(delivery, &order_keys)?,
-            false => self.put_fresh(delivery, &order_keys, replayed)?,
+            false => self.put_fresh(delivery, &order_keys, replayed).map(drop)?,
         }
         self.stage(Tree::Replays, layout::replay(event, new), Some(Vec::new()));
         Ok(new)
@@ -282,12 +282,10 @@ impl Staging<'_> {
             self.laid_out += event.webhooks.len();
             for id in event.deliveries() {
                 let delivery = Delivery::fresh(id, event.id, cause);
-                match too_costly.binary_search(&id.webhook()) {
-                    Ok(_) => self.put_too_costly(delivery, &order_keys)?,
-                    Err(_) => self.put_fresh(delivery, &order_keys, None)?,
-                }
-                if rows_are_late {
-                    self.be_late(id)?;
+                if too_costly.binary_search(&id.webhook()).is_ok() {
+                    self.put_too_costly(delivery, &order_keys)?;
+                } else if self.put_fresh(delivery, &order_keys, None)? && rows_are_late {
+                    self.be_late(id);
                 }
             }
         }
@@ -295,20 +293,20 @@ impl Staging<'_> {
         Ok(event)
     }
 
-    /// Makes a delivery of the event; `replayed` is the one that it repeats.
+    /// Makes a delivery of the event; `replayed` is the one that it repeats. Says whether its row follows from the event.
     pub(super) fn put_fresh(
         &mut self,
         mut delivery: Delivery,
         order_keys: &OrderKeys,
         replayed: Option<&Delivery>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         delivery.place = self.place_in_order(&delivery, order_keys);
         if let Some(old) = replayed {
             delivery.place = self.place_of_replay(old, delivery.place)?;
         }
-        self.put_in_order(&delivery)?;
+        let follows = self.put_in_order(&delivery)?;
         self.count_new(&delivery);
-        Ok(())
+        Ok(follows)
     }
 
     /// Makes one that is dead from the start, since nobody knows whether its webhook wants the event: it stands among the

@@ -54,7 +54,7 @@ pub fn keys_from(
     if from >= end {
         return Ok((Vec::new(), true));
     }
-    let keys = staging.trees().range(tree, from.clone()..end.clone()).keys().take(limit);
+    let keys = staging.trees().first(tree, from.clone()..end.clone(), limit).keys().take(limit);
     let keys: Vec<Key> = keys.map(|key| key.map(|key| key.to_vec())).collect::<Result<_, _>>()?;
     let complete = keys.len() < limit;
     Ok((keys, complete))

@@ -171,8 +171,12 @@ fn ids(trees: &Trees, webhook: WebhookNumber, walk: Walk, count: usize) -> Resul
         return Ok(found);
     }
     for tree in WAY {
-        let keys = trees.range(tree, keys_of(webhook, walk)).keys();
-        for key in walk.along(keys).take(count) {
+        let range = keys_of(webhook, walk);
+        let rows = match walk.first {
+            First::Newest => trees.last(tree, range, count),
+            First::Oldest => trees.first(tree, range, count),
+        };
+        for key in walk.along(rows.keys()).take(count) {
             found.push(layout::read_id(&key?));
         }
     }

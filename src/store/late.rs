@@ -35,13 +35,9 @@ impl Staging<'_> {
             && !webhooks.iter().any(has_order)
     }
 
-    /// The row of this delivery, as accept has made it, is late if it says nothing that its event does not.
-    pub(super) fn be_late(&mut self, id: DeliveryId) -> Result<(), StoreError> {
-        let key = layout::delivery(id);
-        if self.get(LATE, &key)?.is_some_and(|row| row == row_of(id)) {
-            self.late.insert(key);
-        }
-        Ok(())
+    /// The row of this delivery is late, which this group makes and which follows from its event.
+    pub(super) fn be_late(&mut self, id: DeliveryId) {
+        self.late.insert(layout::delivery(id));
     }
 
     /// Writes the rows of an event that are late, so that nothing follows from it any more: what it says is about to change.
@@ -58,7 +54,7 @@ impl Staging<'_> {
 
     /// All that is held is written, since the store is being closed.
     pub(super) fn end_all_being_late(&mut self) {
-        for key in self.trees().late().keys(|_| true) {
+        for key in self.trees().late().keys(usize::MAX, |_| true) {
             let id = layout::read_delivery(&key);
             self.stage(LATE, key, Some(row_of(id)));
         }
@@ -68,8 +64,9 @@ impl Staging<'_> {
     /// Writes what is held for long, and moves the floor: to be done once all else is staged.
     pub(super) fn look_at_late(&mut self) {
         let (now, late) = (self.now(), self.trees().late());
-        let is_old = |key: &Key| now >= layout::read_delivery(key).time().saturating_add(HELD_MS);
-        for key in late.keys(is_old).into_iter().take(WRITTEN_MAX) {
+        // One of a time that is still to come was made by a clock that was ahead: it would be held, and the floor with it, until then.
+        let is_old = |key: &Key| now.abs_diff(layout::read_delivery(key).time()) >= HELD_MS;
+        for key in late.keys(WRITTEN_MAX, is_old) {
             if !self.is_staged(LATE, &key) {
                 let id = layout::read_delivery(&key);
                 self.stage(LATE, key, Some(row_of(id)));
@@ -156,10 +153,12 @@ fn floor(trees: &Trees) -> Result<Option<EventId>, StoreError> {
     Ok(stored.map(|stored| stored.as_ref().try_into().map_or(EventId(0), EventId::from_bytes)))
 }
 
+/// Whether it has a row. One that could not be read and was put aside is one too: its delivery was tried, or counts as ended.
 fn has_row(trees: &Trees, id: DeliveryId) -> Result<bool, StoreError> {
     let key = layout::delivery(id);
     for tree in rows::WAY {
-        if trees.get_stored(tree, &key)?.is_some() {
+        let aside = layout::quarantined(tree, &key);
+        if trees.get_stored(tree, &key)?.is_some() || trees.get_stored(Tree::Quarantine, &aside)?.is_some() {
             return Ok(true);
         }
     }

@@ -15,8 +15,9 @@ use crate::domain::id::{DeliveryId, WebhookNumber};
 use crate::domain::order::Place;
 
 impl Staging<'_> {
-    /// Puts a delivery that was never tried where it belongs. One with a place is the head of its key, or blocked.
-    pub(super) fn put_in_order(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+    /// Puts a delivery that was never tried where it belongs. One with a place is the head of its key, or blocked. Says whether its
+    /// row follows from its event.
+    pub(super) fn put_in_order(&mut self, delivery: &Delivery) -> Result<bool, StoreError> {
         let (id, webhook) = (delivery.id, delivery.id.webhook());
         let tree = match delivery.place {
             None => Tree::Fresh,
@@ -30,11 +31,12 @@ impl Staging<'_> {
                 if is_head { Tree::Fresh } else { Tree::Blocked }
             }
         };
-        self.put(tree, layout::delivery(id), &Fresh::of(delivery));
+        let row = Fresh::of(delivery);
+        self.put(tree, layout::delivery(id), &row);
         if tree == Tree::Fresh {
             self.notice.fresh.push(delivery.clone());
         }
-        Ok(())
+        Ok(row.follows_from_event())
     }
 
     /// An ordered delivery has ended. Unless it used up its retries and its webhook holds then, the next one is free.

@@ -94,6 +94,12 @@ impl Fresh {
         let follows = delivery.event == delivery.id.event_at_accept();
         Self { cause: delivery.cause, event: (!follows).then_some(delivery.event), place: delivery.place }
     }
+
+    /// Whether it says nothing that the event does not: accept has made it, and it has no place in an order.
+    pub fn follows_from_event(&self) -> bool {
+        self.cause == Cause::Accept && self.event.is_none() && self.place.is_none()
+    }
+
     /// The delivery again.
     pub fn into_delivery(self, id: DeliveryId) -> Delivery {
         let event = self.event.unwrap_or(id.event_at_accept());

@@ -103,7 +103,7 @@ pub(super) fn ids(
             return Ok(Vec::new());
         }
         let range = layout::numbered(number, window.start)..layout::numbered(number, window.end);
-        trees.range(tree, range).keys().take(limit).map(|key| Ok(layout::read_id(&key?))).collect()
+        trees.first(tree, range, limit).keys().take(limit).map(|key| Ok(layout::read_id(&key?))).collect()
     };
     match &bulk.source {
         Source::DeadLetters { .. } => rows(Tree::Dead, bulk.account),

@@ -4,6 +4,8 @@ use super::*;
 use crate::clock::{Clock, Dice};
 use crate::domain::order::{OnDead, Order};
 use crate::domain::retry::Next;
+use crate::domain::time::HOUR_MS;
+use crate::domain::walk::{First, Walk};
 use crate::store::bench::{Bench, START, in_memory, settlement};
 use crate::store::opening::open;
 use crate::store::settings::Settings;
@@ -170,4 +172,53 @@ fn whoever_takes_a_few_takes_the_first_of_what_is_written_and_of_what_is_held() 
         let found = bench.store.fresh(webhook, after.map(|after: usize| ids[after]), limit).unwrap();
         assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "{limit} after {after:?}");
     }
+}
+
+#[test]
+fn one_that_a_clock_made_which_was_ahead_is_written_and_the_floor_moves_on() {
+    let (mut bench, memory) = bench();
+    let webhook = bench.webhook();
+    let id = bench.publish().delivery_to(webhook);
+    drop(bench);
+    let mut bench = opened(&memory, Clock::standing_at(START - HOUR_MS));
+    nothing(&mut bench);
+    assert_eq!((memory.keys("fresh"), bench.trees().late().count()), (vec![layout::delivery(id)], 0));
+    assert!(bench.trees().late().floor().is_some_and(|(floor, _)| floor > id.event_at_accept().0));
+}
+
+#[test]
+fn one_that_was_put_aside_is_not_made_again() {
+    for next in [Next::RetryAt(START + HOUR_MS), Next::Succeeded] {
+        let (mut bench, memory) = bench();
+        let webhook = bench.webhook();
+        let id = bench.publish().delivery_to(webhook);
+        bench.settle(id, 1, next);
+        let (tree, key) = (if next == Next::Succeeded { Tree::Closed } else { Tree::Waiting }, layout::delivery(id));
+        bench.damage(tree, &key);
+        bench.rest();
+        assert!(bench.keys(Tree::Quarantine).contains(&layout::quarantined(tree, &key)));
+        assert!(bench.trees().late().floor().is_some_and(|(floor, _)| floor <= id.event_at_accept().0));
+        let bench = after_crash(bench, &memory);
+        assert_eq!(fresh(&bench), [[0; 0]; 0], "it was tried");
+    }
+}
+
+#[test]
+fn a_list_has_what_is_written_and_what_is_held_from_either_end() {
+    let (mut bench, _) = bench();
+    let webhook = bench.webhook();
+    let mut ids: Vec<DeliveryId> = (0..2).map(|_| bench.publish().delivery_to(webhook)).collect();
+    bench.turn(HELD_MS);
+    ids.extend((0..4).map(|_| bench.publish().delivery_to(webhook)));
+    let listed = |walk: Walk| {
+        let page = bench.store.deliveries(&[webhook], walk, None, |_| true).unwrap();
+        page.rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    for limit in 1..=ids.len() {
+        assert_eq!(listed(Walk::from_the(First::Oldest, limit)), ids[..limit]);
+        let newest: Vec<_> = ids.iter().rev().take(limit).copied().collect();
+        assert_eq!(listed(Walk::newest(limit)), newest);
+    }
+    let within = Walk::newest(9).within(Some(ids[1].0), Some(ids[3].0));
+    assert_eq!(listed(within), [ids[2], ids[1]]);
 }

@@ -59,11 +59,11 @@ impl Late {
         self.held().rows.len()
     }
 
-    /// The keys in the order in which they came, as long as they are wanted.
-    pub fn keys(&self, wanted: impl Fn(&Key) -> bool) -> Vec<Key> {
+    /// The first keys in the order in which they came, as long as they are wanted, and so many at most.
+    pub fn keys(&self, limit: usize, wanted: impl Fn(&Key) -> bool) -> Vec<Key> {
         let held = self.held();
         let there = held.came.iter().filter(|key| held.rows.contains_key(*key));
-        there.take_while(|key| wanted(key)).cloned().collect()
+        there.take_while(|key| wanted(key)).take(limit).cloned().collect()
     }
 
     /// The first key that is wanted, in the order in which they came.
@@ -84,25 +84,27 @@ impl Late {
 
     /// So many of them, the first ones.
     pub fn some(&self, range: impl RangeBounds<Key>, limit: usize) -> VecDeque<Row> {
-        let (from, to) = (range.start_bound(), range.end_bound());
-        let is_empty = match (from, to) {
-            (Bound::Included(from), Bound::Included(to)) => from > to,
-            (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
-            _ => false,
-        };
-        if is_empty {
+        if is_empty(&range) {
             return VecDeque::new();
         }
-        let held = self.held();
-        let rows = held.rows.range::<Key, _>((from, to)).take(limit);
-        rows.map(|(key, value)| (IVec::from(key.as_slice()), value.clone())).collect()
+        self.held().rows.range::<Key, _>(range).take(limit).map(row).collect()
+    }
+
+    /// So many of them, the last ones, in the order of their keys.
+    pub fn last(&self, range: impl RangeBounds<Key>, limit: usize) -> VecDeque<Row> {
+        if is_empty(&range) {
+            return VecDeque::new();
+        }
+        let mut last: VecDeque<Row> = self.held().rows.range::<Key, _>(range).rev().take(limit).map(row).collect();
+        last.make_contiguous().reverse();
+        last
     }
 
     /// The rows whose keys begin so, as they are now.
     pub fn prefix(&self, prefix: &[u8]) -> VecDeque<Row> {
         let held = self.held();
         let from = held.rows.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
-        from.map(|(key, value)| (IVec::from(key.as_slice()), value.clone())).collect()
+        from.map(row).collect()
     }
 
     /// Begins a change: until it is done, or dropped because its group could not be written, nobody reads what is held. So whoever has
@@ -123,6 +125,19 @@ impl Late {
 
     fn held_mut(&self) -> RwLockWriteGuard<'_, Held> {
         self.0.write().expect("no holder of the lock panics")
+    }
+}
+
+fn row((key, value): (&Key, &IVec)) -> Row {
+    (IVec::from(key.as_slice()), value.clone())
+}
+
+/// Whether nothing can lie in a range; a map does not take one whose end is before its start.
+fn is_empty(range: &impl RangeBounds<Key>) -> bool {
+    match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        _ => false,
     }
 }
 
@@ -275,12 +290,14 @@ mod tests {
         assert_eq!(keys(late.prefix(&[7])), [1, 2]);
         assert_eq!(keys(late.range(key(2)..)), [2]);
         assert_eq!(keys(late.some(key(0).., 1)), [1]);
-        assert_eq!(keys(late.range(key(2)..key(2))), [0; 0]);
-        assert_eq!(late.keys(|_| true), [key(2), key(1)], "as they came");
-        assert_eq!(late.keys(|key| key[1] == 1), [[0; 0]; 0], "the first is not wanted");
+        assert_eq!((keys(late.last(key(0).., 1)), keys(late.last(key(0)..key(9), 9))), (vec![2], vec![1, 2]));
+        assert_eq!((keys(late.range(key(2)..key(2))), keys(late.last(key(2)..key(1), 1))), (vec![], vec![]));
+        assert_eq!(late.keys(9, |_| true), [key(2), key(1)], "as they came");
+        assert_eq!(late.keys(1, |_| true), [key(2)]);
+        assert_eq!(late.keys(9, |key| key[1] == 1), [[0; 0]; 0], "the first is not wanted");
         assert_eq!(late.first(|key| key[1] == 1), Some(key(1)));
         late.change(&Change { gone: vec![key(2)], ..Change::default() });
         assert!(!late.holds(&key(2)) && late.holds(&key(1)));
-        assert_eq!((late.keys(|_| true), late.count(), late.floor()), (vec![key(1)], 1, Some((3, 4))));
+        assert_eq!((late.keys(9, |_| true), late.count(), late.floor()), (vec![key(1)], 1, Some((3, 4))));
     }
 }

@@ -142,6 +142,16 @@ impl Trees {
         self.rows(tree, held, self.of_disk(tree, (Bound::Included(range.start), end)))
     }
 
+    /// The last rows of a range, for who takes so many from its end that can be read: it begins before them, and perhaps earlier.
+    pub fn last(&self, tree: Tree, range: Range<Key>, limit: usize) -> Rows {
+        let held = if tree == LATE { self.late.last(range.clone(), limit) } else { VecDeque::new() };
+        let start = match held.front() {
+            Some((first, _)) if held.len() == limit => first.to_vec(),
+            _ => range.start,
+        };
+        self.rows(tree, held, self.of_disk(tree, start..range.end))
+    }
+
     /// The same of what is written already, for who copies it, or adds it up.
     pub fn written(&self, tree: Tree, range: impl RangeBounds<Key>) -> Rows {
         self.rows(tree, VecDeque::new(), self.of_disk(tree, range))

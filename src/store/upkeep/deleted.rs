@@ -75,7 +75,8 @@ impl Swept for Forgettable {
 fn has_deliveries(staging: &Staging<'_>, webhook: WebhookNumber) -> Result<bool, StoreError> {
     let prefix = layout::number(webhook);
     for tree in OPEN.into_iter().chain([Tree::Closed]) {
-        if staging.trees().prefix(tree, &prefix).keys().next().transpose()?.is_some()
+        let range = prefix.to_vec()..end_of(webhook);
+        if staging.trees().first(tree, range, 1).keys().next().transpose()?.is_some()
             || staging.staged_keys(tree, &prefix).next().is_some()
         {
             return Ok(true);

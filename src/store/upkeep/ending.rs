@@ -36,7 +36,7 @@ pub fn open_before(
         if start >= *end {
             break;
         }
-        for key in staging.trees().range(tree, start..end.clone()).keys().take(limit) {
+        for key in staging.trees().first(tree, start..end.clone(), limit).keys().take(limit) {
             let key = key?;
             // One that this group has settled has moved on, or has one more attempt; one that cannot be read is put
             // aside: then the rest is met again.
