@@ -3,6 +3,8 @@
 //! has one. So what a crash loses of them is found again by a look at the events from the floor on: an open delivery without
 //! any row is one that was never tried.
 
+use std::ops::Range;
+
 use super::error::StoreError;
 use super::event_rows::{self, EventHead};
 use super::layout::{self, Key, META_LATE, Tree};
@@ -10,7 +12,7 @@ use super::record::{self, Fresh};
 use super::rows;
 use super::staging::Staging;
 use super::trees::late::{Change, HELD_MAX, LATE};
-use super::trees::{Trees, Writes};
+use super::trees::{Row, Trees, Writes};
 use crate::domain::delivery::{Cause, Delivery};
 use crate::domain::id::{AccountNumber, DeliveryId, EventId, WebhookNumber};
 use crate::domain::time::UnixMs;
@@ -126,23 +128,51 @@ pub fn find(
     let Some(floor) = floor(trees)? else { return Ok(()) };
     let mut found = Change { floor: Some((floor.0, UnixMs::MAX)), ..Change::default() };
     for account in accounts {
-        let from = layout::event(account, floor);
-        for row in trees.range(Tree::Events, from..layout::after_prefix(&layout::number(account))) {
-            let head = row
-                .and_then(|(key, stored)| event_rows::event_head_by(&|tree, key| trees.get(tree, key), &key, &stored));
-            let Some(head) = trees.readable(head)?.filter(|head| head.rows_are_late) else { continue };
-            for id in head.deliveries().filter(|id| has(id.webhook())) {
+        let range = layout::event(account, floor)..layout::after_prefix(&layout::number(account));
+        each_head(trees, range, |head| {
+            for id in head.deliveries().filter(|id| head.rows_are_late && has(id.webhook())) {
                 if !has_row(trees, id)? {
                     found.come.push((layout::delivery(id), row_of(id)));
                 }
             }
-        }
+            Ok(())
+        })?;
     }
     found.come.sort_unstable_by_key(|(key, _)| layout::read_id(key));
     if !found.come.is_empty() {
         tracing::info!(deliveries = found.come.len(), "deliveries that were not written yet follow from their events");
     }
     trees.late().change(&found);
+    Ok(())
+}
+
+/// Each event of a range that can be read. A page that cannot be is told, and what lies behind it is met from the other end.
+fn each_head(
+    trees: &Trees,
+    range: Range<Key>,
+    mut each: impl FnMut(EventHead) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut met = range.start.clone();
+    let mut look = |row: Result<Row, StoreError>| {
+        let head =
+            row.and_then(|(key, stored)| event_rows::event_head_by(&|tree, key| trees.get(tree, key), &key, &stored));
+        trees.readable(head)?.map_or(Ok(()), &mut each)
+    };
+    for row in trees.range(Tree::Events, range.clone()) {
+        let key = row.as_ref().map(|(key, _)| layout::just_after(key)).ok();
+        match look(row) {
+            Err(StoreError::Broken(why)) => {
+                tracing::error!(
+                    why,
+                    "events cannot be read; deliveries of theirs that were not written yet are not made"
+                );
+                let behind = trees.range(Tree::Events, met..range.end).rev().map(&mut look);
+                return behind.take_while(|looked| !matches!(looked, Err(StoreError::Broken(_)))).collect();
+            }
+            looked => looked?,
+        }
+        met = key.unwrap_or(met);
+    }
     Ok(())
 }
 
@@ -153,13 +183,21 @@ fn floor(trees: &Trees) -> Result<Option<EventId>, StoreError> {
     Ok(stored.map(|stored| stored.as_ref().try_into().map_or(EventId(0), EventId::from_bytes)))
 }
 
-/// Whether it has a row. One that could not be read and was put aside is one too: its delivery was tried, or counts as ended.
+/// Whether it has a row; most have ended. One that could not be read and was put aside is one too: its delivery was tried, or counts as
+/// ended. And where a page cannot be read it may be there: what was sent is not sent again because nobody can tell.
 fn has_row(trees: &Trees, id: DeliveryId) -> Result<bool, StoreError> {
     let key = layout::delivery(id);
-    for tree in rows::WAY {
-        let aside = layout::quarantined(tree, &key);
-        if trees.get_stored(tree, &key)?.is_some() || trees.get_stored(Tree::Quarantine, &aside)?.is_some() {
-            return Ok(true);
+    let places = rows::WAY.into_iter().rev().map(|tree| (tree, key.clone()));
+    let aside = rows::WAY.into_iter().map(|tree| (Tree::Quarantine, layout::quarantined(tree, &key)));
+    for (tree, at) in places.chain(aside) {
+        match trees.get_stored(tree, &at) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(true),
+            Err(StoreError::Broken(why)) => {
+                tracing::error!(why, delivery = %id, "whether it was tried cannot be read; it is not made again");
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(false)

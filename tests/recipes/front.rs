@@ -44,7 +44,6 @@ pub struct Front {
 
 /// A server behind one.
 pub struct Behind {
-    pub kind: Kind,
     pub front: Front,
     /// Where the server listens.
     pub address: SocketAddr,
@@ -73,7 +72,7 @@ impl Behind {
         let server = Some(serve(at, address, &[]));
         let front = Front { address: free(), tls };
         let proxy = before(kind, &env, at, front.address.port(), address);
-        Some(Self { kind, front, address, server, _proxy: proxy, dir })
+        Some(Self { front, address, server, _proxy: proxy, dir })
     }
 
     /// A client that goes past the proxy.
@@ -189,7 +188,7 @@ fn caddy(dir: &Path, port: u16, server: SocketAddr) -> String {
     let (at, server) = (dir.display(), server.to_string());
     let site = format!("{NAME} {{");
     let certified = format!("{site}\n\ttls {at}/front.pem {at}/front.key");
-    let pairs = [("127.0.0.1:7080", server.as_str()), (&site, &certified), ("try_duration 10s", "try_duration 60s")];
+    let pairs = [("127.0.0.1:7080", server.as_str()), (&site, &certified)];
     let recipe = changed(&printed("caddy", ""), &pairs);
     let global = format!("admin off\n\tauto_https disable_redirects\n\thttps_port {port}\n\tdefault_bind {HERE}");
     format!("{{\n\t{global}\n}}\n{recipe}\n")

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use awc::error::PayloadError;
 use awc::http::{StatusCode, header};
 use serde_json::Value;
 use url::Url;
@@ -131,6 +132,11 @@ impl Theirs {
         let after = after.and_then(|after| wait(after, self.clock.wall()));
         let body = match response.body().limit(ANSWER_BYTES_MAX).await {
             Ok(body) => body,
+            // The next answer would be as long.
+            Err(PayloadError::Overflow) => {
+                let why = format!("{}: {} answered more than {ANSWER_BYTES_MAX} bytes", self.name, url.path());
+                return Err(CliError::Failed(why));
+            }
             Err(error) => return Ok(Answer::Later(None, format!("{} was broken off: {error}", url.path()))),
         };
         let is_later = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();

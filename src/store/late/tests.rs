@@ -203,6 +203,23 @@ fn one_that_was_put_aside_is_not_made_again() {
     }
 }
 
+/// A page that cannot be read keeps no store from being opened, and costs what follows from it alone.
+#[test]
+fn a_page_that_cannot_be_read_keeps_nothing_else_from_being_found() {
+    for tree in [Tree::Events, Tree::Closed] {
+        let (mut bench, memory) = bench();
+        let webhook = bench.webhook();
+        let ids: Vec<DeliveryId> = (0..3).map(|_| bench.publish().delivery_to(webhook)).collect();
+        let torn = match tree {
+            Tree::Events => bench.keys(tree)[1].clone(),
+            _ => layout::delivery(ids[1]),
+        };
+        memory.tear(tree, &torn);
+        let bench = after_crash(bench, &memory);
+        assert_eq!(fresh(&bench), [ids[0], ids[2]].map(layout::delivery), "{tree:?}");
+    }
+}
+
 #[test]
 fn a_list_has_what_is_written_and_what_is_held_from_either_end() {
     let (mut bench, _) = bench();
