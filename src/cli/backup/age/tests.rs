@@ -1,3 +1,5 @@
+//! Encrypted files are what age makes and reads, and nothing of one that was changed is given out.
+
 use super::*;
 
 /// Written by `age` 1.1.1: its key, and "whole" encrypted for it.
