@@ -42,7 +42,7 @@ pub fn line(out: &mut Vec<u8>, kind: &str, object: &impl Serialize) -> Result<()
 /// A webhook as it is shown, with its secrets if they are asked for.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn webhook_line(
     out: &mut Vec<u8>,
     shown: WebhookView,
