@@ -21,7 +21,7 @@ use super::front::Front;
 use super::proxied;
 use super::stream::Paced;
 pub use super::workers::Door;
-use super::workers::Workers;
+use super::workers::{THREAD, Workers};
 use crate::api::{Api, Connections, app};
 use crate::pulse::or_end_task;
 
@@ -33,9 +33,6 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Between two looks at the certificate's files.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
-
-/// Where the listening side is turned.
-const THREAD: &str = "listening";
 
 /// A server that listens.
 pub struct Listening {

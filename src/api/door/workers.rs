@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::pulse::or_end_task;
 
 /// Where the listening side is turned.
-const THREAD: &str = "listening";
+pub const THREAD: &str = "listening";
 /// Threads for what blocks, over all workers.
 const BLOCKING_THREADS: usize = 512;
 /// After the system could not accept: descriptors or memory may be there again.
