@@ -161,7 +161,7 @@ impl Committer {
             Staging::new(&trees, &inner.registry, &inner.seals, &inner.foreseen, &mut self.carried, moment);
         staging.end_all_being_late();
         let (writes, ..) = staging.finish();
-        trees.write(&writes)
+        trees.write(&writes).map(drop)
     }
 
     /// Serves what waits now, once, or opens the store again that failed. Says whether there was anything to do.
@@ -285,7 +285,7 @@ impl Committer {
         staging.put_journal(self.inner.settings.journal_max);
         let (writes, notice, sums, kept_changes) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
-        let written = seen.and_then(|()| trees.write(&writes)).and_then(|()| {
+        let written = seen.and_then(|()| trees.write(&writes)).and_then(|keys| {
             self.carried.sums = sums;
             for (account, change) in kept_changes {
                 let kept = self.carried.kept_by.change(account, change);
@@ -296,12 +296,12 @@ impl Committer {
             self.inner.publish(sums);
             self.inner.spool.group(&writes, self.carried.is_space_low);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
-            self.inner.commits.count_group(writes.keys());
+            self.inner.commits.count_group(keys);
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
-            if writes.keys() > 0 {
+            if keys > 0 {
                 self.unsynced.get_or_insert(moment.now);
             }
-            let pages = self.debt.pages(writes.keys(), &self.inner.fare);
+            let pages = self.debt.pages(keys, &self.inner.fare);
             if pages > 0 {
                 // What fails here, the sync meets too.
                 let _ = trees.reclaim(pages);
@@ -317,7 +317,7 @@ impl Committer {
                 trees.sync_mark()?;
                 self.unmarked = None;
             }
-            if writes.keys() > 0 {
+            if keys > 0 {
                 self.pause = Duration::ZERO;
             }
             // Now an event is as safe as whoever published it is told.

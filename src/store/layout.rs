@@ -36,6 +36,9 @@
 //!
 //! Each value that is not empty ends with a checksum over its tree, its key and itself (`trees/checksum.rs`).
 //!
+//! Rows of `events` and `closed` that are neighbours and were written by one group lie in one value, at the key of the first with a byte
+//! behind it (`trees/packs.rs`).
+//!
 //! Numbers are big-endian, so byte order is number order. Ids are time-ordered, so `fresh` is in accept order, the
 //! last `closed` is the newest, and the oldest events of an account come first.
 
@@ -45,7 +48,7 @@ use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 11;
+pub const FORMAT_VERSION: u32 = 12;
 /// The one older format that is brought to the present one by copying all rows.
 pub const FORMAT_COPIED: u32 = 4;
 /// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the

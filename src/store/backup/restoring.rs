@@ -130,6 +130,7 @@ impl Filling<'_> {
     fn write_with_last_id(&self, mut writes: Writes) -> Result<(), BackupError> {
         let last = self.last_id.clone().ok_or_else(|| BackupError::Failed("it has no greatest id".into()))?;
         writes.push(Tree::Meta, META_LAST_ID.to_vec(), Some(last));
-        Ok(self.trees.write(&writes)?)
+        self.trees.write(&writes)?;
+        Ok(())
     }
 }

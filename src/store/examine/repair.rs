@@ -142,7 +142,7 @@ fn write(trees: &Trees, batch: Vec<Change>, changed: &mut u64) -> Result<(), Sto
     *changed += by_key.len() as u64;
     let mut writes = Writes::default();
     by_key.into_iter().for_each(|((tree, key), value)| writes.push(tree, key, value));
-    trees.write(&writes)
+    trees.write(&writes).map(drop)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sled::IVec;
 
+use super::packs::{Pack, is_place};
 use super::writes::Writes;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
@@ -80,9 +81,13 @@ impl Memory {
         let count = whole.len().max(1) as u64;
         let (key, value) = whole.get_mut((dice % count) as usize)?;
         let mut bytes = value.to_vec();
-        bytes[0] ^= 1;
+        // Of rows that lie together it is one of the last.
+        let pack = if is_place(key) { Pack::read(named(tree), key, value.clone()) } else { None };
+        let hit = pack.and_then(|pack| Some(pack.rows().next_back()?.0.to_vec()));
+        let at = if hit.is_some() { bytes.len() - 1 } else { 0 };
+        bytes[at] ^= 1;
         **value = bytes.into();
-        Some(key.clone())
+        Some(hit.unwrap_or_else(|| key.to_vec()))
     }
 
     /// From now on the page of these rows cannot be read: nothing there is found, and nothing can be written there.
@@ -93,7 +98,13 @@ impl Memory {
 
     /// The keys in the tree of this name.
     pub fn keys(&self, tree: &str) -> Vec<Vec<u8>> {
-        self.held().trees[named(tree) as usize].keys().cloned().collect()
+        let held = self.held();
+        let lies = held.trees[named(tree) as usize].iter();
+        lies.flat_map(|(key, stored)| match Pack::read(named(tree), key, stored.clone()).filter(|_| is_place(key)) {
+            Some(pack) => pack.rows().map(|(key, _)| key.to_vec()).collect(),
+            None => vec![key.clone()],
+        })
+        .collect()
     }
 
     /// A handle for the store that opens it. What it finds is synced first, as on a disk.
@@ -111,22 +122,6 @@ impl Memory {
     pub(super) fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> MemoryRows {
         let (from, to) = (range.start_bound().cloned(), range.end_bound().cloned());
         MemoryRows { memory: self.clone(), tree, from, to }
-    }
-
-    pub(super) fn prefix(&self, tree: Tree, prefix: &[u8]) -> MemoryRows {
-        // The first key after all that begin so: the prefix, with its last byte that can grow grown.
-        let mut end = prefix.to_vec();
-        while end.last() == Some(&u8::MAX) {
-            end.pop();
-        }
-        let to = match end.last_mut() {
-            Some(last) => {
-                *last += 1;
-                Bound::Excluded(end)
-            }
-            None => Bound::Unbounded,
-        };
-        MemoryRows { memory: self.clone(), tree, from: Bound::Included(prefix.to_vec()), to }
     }
 
     pub(super) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
@@ -272,7 +267,7 @@ mod tests {
     }
 
     fn first_bytes(memory: &Memory) -> Vec<u8> {
-        memory.prefix(Tree::Names, b"").map(|row| row.unwrap().1[0]).collect()
+        memory.range(Tree::Names, ..).map(|row| row.unwrap().1[0]).collect()
     }
 
     #[test]
@@ -303,7 +298,7 @@ mod tests {
         for n in 1..9 {
             write(&memory, n).unwrap();
         }
-        let rows = || memory.prefix(Tree::Names, b"").map(Result::unwrap).collect::<Vec<_>>();
+        let rows = || memory.range(Tree::Names, ..).map(Result::unwrap).collect::<Vec<_>>();
         let before = rows();
         let key = memory.damage("names", 4).unwrap();
         let after = rows();

@@ -16,6 +16,8 @@ pub mod loss;
 pub mod mark;
 mod on_sled;
 pub mod opened;
+mod packs;
+mod unpacking;
 mod writes;
 
 use std::collections::VecDeque;
@@ -27,7 +29,7 @@ use sled::IVec;
 
 use super::damage::Reports;
 use super::error::{OpenError, StoreError};
-use super::layout::{Key, Tree};
+use super::layout::{Key, Tree, after_prefix};
 use super::settings::Settings;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
@@ -38,6 +40,8 @@ use in_memory::{Memory, MemoryRows};
 use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
 use on_sled::OnSled;
+use packs::{Lying, Pack};
+use unpacking::Unpacking;
 pub use writes::Writes;
 
 /// The open trees.
@@ -53,6 +57,27 @@ enum In {
     Sled(Box<OnSled>),
     /// In memory: as durable as the process.
     Memory(Memory),
+}
+
+impl In {
+    /// What lies in a range.
+    fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> RowsOf {
+        match self {
+            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
+            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+        }
+    }
+}
+
+impl Lying for In {
+    fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        self.range(tree, ..=key.to_vec()).next_back().transpose()
+    }
+
+    fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        let from = (Bound::Excluded(key.to_vec()), Bound::Unbounded);
+        Ok(self.range(tree, from).next().transpose()?.map(|(key, _)| key))
+    }
 }
 
 /// Whether the store is being closed; clones know it of the same trees.
@@ -114,6 +139,14 @@ impl Trees {
     /// The same of what is written already.
     fn get_written(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         self.closing.check()?;
+        if packs::has_packs(tree) && !packs::is_place(key) {
+            let Some((at, stored)) = self.of.at_or_before(tree, &packs::place(key))? else { return Ok(None) };
+            if packs::is_place(&at) {
+                // What cannot be read holds nothing that can.
+                return Ok(Pack::read(tree, &at, stored).and_then(|pack| pack.find(key)));
+            }
+            return Ok((at == key).then_some(stored));
+        }
         match &self.of {
             In::Sled(sled) => sled.get(tree, key),
             In::Memory(memory) => memory.get(tree, key),
@@ -157,11 +190,16 @@ impl Trees {
         self.rows(tree, VecDeque::new(), self.of_disk(tree, range))
     }
 
-    fn of_disk(&self, tree: Tree, range: impl RangeBounds<Key>) -> RowsOf {
-        match &self.of {
-            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
-            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+    fn of_disk(&self, tree: Tree, range: impl RangeBounds<Key>) -> Unpacking<RowsOf> {
+        let (from, to) = (range.start_bound().cloned(), range.end_bound().cloned());
+        if !packs::has_packs(tree) {
+            return Unpacking::none(self.of.range(tree, (from, to)));
         }
+        let range = unpacking::wider((from.clone(), to.clone()), |key| {
+            let there = self.of.at_or_before(tree, key).ok().flatten();
+            there.map(|(at, _)| at.to_vec()).filter(|at| packs::is_place(at))
+        });
+        Unpacking::of(tree, (from, to), self.of.range(tree, range))
     }
 
     /// The rows that are not written yet.
@@ -177,17 +215,12 @@ impl Trees {
     /// The rows whose keys begin so.
     pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> Rows {
         let held = if tree == LATE { self.late.prefix(prefix) } else { VecDeque::new() };
-        self.rows(
-            tree,
-            held,
-            match &self.of {
-                In::Sled(sled) => RowsOf::Sled(sled.prefix(tree, prefix)),
-                In::Memory(memory) => RowsOf::Memory(memory.prefix(tree, prefix)),
-            },
-        )
+        let end = prefix.iter().any(|byte| *byte != u8::MAX).then(|| after_prefix(prefix));
+        let range = (Bound::Included(prefix.to_vec()), end.map_or(Bound::Unbounded, Bound::Excluded));
+        self.rows(tree, held, self.of_disk(tree, range))
     }
 
-    fn rows(&self, tree: Tree, held: VecDeque<Row>, of: RowsOf) -> Rows {
+    fn rows(&self, tree: Tree, held: VecDeque<Row>, of: Unpacking<RowsOf>) -> Rows {
         Rows { tree, of: Merged::of(held, of), closing: self.closing.clone(), has_failed: false }
     }
 
@@ -207,20 +240,23 @@ impl Trees {
         &self.reports
     }
 
-    /// Applies `writes` whole or not at all. In a durable store they survive the death of this process.
-    pub fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+    /// Applies `writes` whole or not at all. In a durable store they survive the death of this process. Says how many keys that took: rows
+    /// that lie together have one.
+    pub fn write(&self, writes: &Writes) -> Result<usize, StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
         fail::fail_point!("store.io_thread", |_| {
             let lost = std::thread::Builder::new().name("sled-io-lost".into()).spawn(|| panic!("a failpoint"));
             let lost = lost.map(|lost| lost.join().is_err());
             Err(StoreError::Io(format!("an I/O thread panicked, and the process goes on: {lost:?}")))
         });
+        let (placed, changed) = packs::placed(writes, &self.of)?;
         let changing = self.late.begin(&writes.late);
         let written = || changing.into_iter().for_each(Changing::done);
         match &self.of {
-            In::Sled(sled) => sled.write(writes, written),
-            In::Memory(memory) => memory.write(writes).map(|()| written()),
+            In::Sled(sled) => sled.write(&placed, &changed, written)?,
+            In::Memory(memory) => memory.write(&placed).map(|()| written())?,
         }
+        Ok(placed.keys())
     }
 
     /// Makes all that was written survive a power cut.
@@ -342,7 +378,7 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
 /// its turn, and the others follow; any other error is the end: what cannot be read once would be tried for ever.
 pub struct Rows {
     tree: Tree,
-    of: Merged<RowsOf>,
+    of: Merged<Unpacking<RowsOf>>,
     closing: Closing,
     has_failed: bool,
 }
@@ -352,6 +388,26 @@ enum RowsOf {
     Sled(SledRows),
     /// Of memory.
     Memory(MemoryRows),
+}
+
+impl Iterator for RowsOf {
+    type Item = Result<Row, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            RowsOf::Sled(rows) => rows.next_row(),
+            RowsOf::Memory(rows) => rows.next(),
+        }
+    }
+}
+
+impl DoubleEndedIterator for RowsOf {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            RowsOf::Sled(rows) => rows.next_back_row(),
+            RowsOf::Memory(rows) => rows.next_back(),
+        }
+    }
 }
 
 impl Rows {
@@ -385,26 +441,16 @@ impl Rows {
     }
 
     fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| {
-            of.next(|disk| match disk {
-                RowsOf::Sled(rows) => rows.next_row(),
-                RowsOf::Memory(rows) => rows.next(),
-            })
-        })
+        self.take(|of| of.next(Iterator::next))
     }
 
     fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| {
-            of.next_back(|disk| match disk {
-                RowsOf::Sled(rows) => rows.next_back_row(),
-                RowsOf::Memory(rows) => rows.next_back(),
-            })
-        })
+        self.take(|of| of.next_back(DoubleEndedIterator::next_back))
     }
 
     fn take(
         &mut self,
-        one: impl FnOnce(&mut Merged<RowsOf>) -> Option<Result<Row, StoreError>>,
+        one: impl FnOnce(&mut Merged<Unpacking<RowsOf>>) -> Option<Result<Row, StoreError>>,
     ) -> Option<<Self as Iterator>::Item> {
         if self.has_failed {
             return None;

@@ -19,6 +19,7 @@ use super::files::{LOG, free_bytes_at};
 use super::held::{Handle, Sled, SledRows};
 use super::ledger::{self, Ledger, Sum};
 use super::mark::Mark;
+use super::packs::{Changed, has_packs};
 use super::writes::Writes;
 use super::{checksum, create, opened};
 use crate::store::error::{OpenError, StoreError};
@@ -119,7 +120,7 @@ impl OnSled {
             // What is there cannot be read; the store looks for the greatest id in its rows.
             None => {}
         }
-        self.write(&writes, || ())?;
+        self.write(&writes, &[], || ())?;
         self.sync()
     }
 
@@ -163,20 +164,15 @@ impl OnSled {
         SledRows::of(self.tree(tree).range(range))
     }
 
-    /// The rows whose keys begin so.
-    pub fn prefix(&self, tree: Tree, prefix: &[u8]) -> SledRows {
-        SledRows::of(self.tree(tree).scan_prefix(prefix))
-    }
-
     fn tree(&self, tree: Tree) -> &sled::Tree {
         &self.sled.trees[tree as usize]
     }
 
     /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
-    /// durable store). `written`: once they can be read.
-    pub fn write(&self, writes: &Writes, written: impl FnOnce()) -> Result<(), StoreError> {
+    /// durable store). `changed` are the rows of trees with packs that change by that. `written`: once they can be read.
+    pub fn write(&self, writes: &Writes, changed: &[Changed], written: impl FnOnce()) -> Result<(), StoreError> {
         let mut known = self.known();
-        let (ledger, adding_up) = caught(|| self.sled.write(writes, &known))??;
+        let (ledger, adding_up) = caught(|| self.sled.write(writes, changed, &known))??;
         written();
         if self.durable {
             caught(|| self.sled.db.flush())??;
@@ -258,15 +254,20 @@ impl OnSled {
 
 impl Sled {
     /// Applies `writes`, with the ledger as it is after them. Gives what is known then.
-    fn write(&self, writes: &Writes, known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
+    fn write(&self, writes: &Writes, changed: &[Changed], known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
         let of_each = self.trees.iter().zip(Tree::ALL).zip(writes.by_tree());
         let of_each: Vec<_> = of_each.filter(|(_, changes)| !changes.is_empty()).collect();
         let trees: Vec<&sled::Tree> = of_each.iter().map(|((tree, _), _)| *tree).collect();
         if trees.is_empty() {
             return Ok((known.ledger, known.adding_up.clone()));
         }
+        let (mut packed, mut added_up) = (Sum::default(), known.adding_up.clone());
+        for Changed { tree, key, before, after } in changed {
+            let row = (*tree, key.as_slice());
+            packed = packed.and(changed_sum(&mut added_up, row, (before.as_deref(), after.as_deref())));
+        }
         let result = trees.as_slice().transaction(|views| {
-            let (mut change, mut adding_up, mut last) = (Sum::default(), known.adding_up.clone(), None);
+            let (mut change, mut adding_up, mut last) = (packed, added_up.clone(), None);
             for (view, ((_, (tree, _)), changes)) in views.iter().zip(&of_each) {
                 for (key, value) in changes.iter() {
                     if (*tree, key.as_slice()) == ledger::PLACE {
@@ -277,12 +278,11 @@ impl Sled {
                         Some(value) => view.insert(key.as_slice(), value.as_slice())?,
                         None => view.remove(key.as_slice())?,
                     };
-                    let sum = |value: &[u8]| Sum::of(*tree, key, value);
-                    let one = value.as_deref().map_or(Sum::default(), sum);
-                    let one = one.without(old.as_deref().map_or(Sum::default(), sum));
-                    change = change.and(one);
-                    let bytes = (old.as_ref().map(|old| old.len()), value.as_ref().map(Vec::len));
-                    adding_up.changed(*tree, key, one, bytes);
+                    // Of rows in packs it is known already.
+                    if !has_packs(*tree) {
+                        let row = (*tree, key.as_slice());
+                        change = change.and(changed_sum(&mut adding_up, row, (old.as_deref(), value.as_deref())));
+                    }
                 }
             }
             let ledger = known.ledger.after(change);
@@ -297,6 +297,18 @@ impl Sled {
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
         })
     }
+}
+
+/// What a row changes of the sum over all, by what was stored there and is now.
+fn changed_sum(
+    adding_up: &mut AddingUp,
+    (tree, key): (Tree, &[u8]),
+    (before, after): (Option<&[u8]>, Option<&[u8]>),
+) -> Sum {
+    let sum = |stored: Option<&[u8]>| stored.map_or(Sum::default(), |stored| Sum::of(tree, key, stored));
+    let change = sum(after).without(sum(before));
+    adding_up.changed(tree, key, change, (before.map(<[u8]>::len), after.map(<[u8]>::len)));
+    change
 }
 
 /// A new file is found again after a power cut only once its directory is synced, and that one's parent.
@@ -325,7 +337,7 @@ mod tests {
         let mut disk = OnSled::open(&Settings::at(dir.path())).unwrap();
         let mut writes = Writes::default();
         writes.push(Tree::Closed, vec![1], Some(vec![2]));
-        disk.write(&writes, || ()).unwrap();
+        disk.write(&writes, &[], || ()).unwrap();
         let log = || std::fs::read(dir.path().join(LOG)).unwrap();
         let before = log();
         disk.reclaim(1).unwrap();

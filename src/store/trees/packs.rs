@@ -1,0 +1,333 @@
+//! Rows that lie together: of some trees, neighbours that one group writes are one value, a pack, since what a key costs is paid for each
+//! value. Above this file nothing knows of packs: a row is read, listed, changed and summed by its own key. What stays true:
+//!
+//! - A pack lies at the key of its first row with a byte behind it, so it is told from a row that lies alone, and the greatest key that is not
+//!   greater than that of a row leads to where the row is, or would be. No other row or pack lies between its first row and its last.
+//! - A row never moves to a smaller key: who lists rows in order while they are written meets each of them.
+//! - Each row keeps its own checksum, so a flipped bit costs one row; where rows begin has one too, and a pack in which that
+//!   does not fit is a single row that cannot be read.
+
+use std::ops::Range;
+
+use sled::IVec;
+
+use super::held::Row;
+use super::writes::{Changes, Writes};
+use crate::store::error::StoreError;
+use crate::store::layout::{Key, Tree};
+
+/// The bytes of all keys in the trees that have packs: a number, and an id.
+const KEY_BYTES: usize = 20;
+/// Of those, the ones that all rows of a pack have in common.
+const PREFIX_BYTES: usize = 4;
+/// Of a pack, about: what is changed of it is written anew, and a leaf of sixteen is read as a whole.
+const PACK_BYTES: usize = 8 * 1024;
+/// A pack that grows beyond this is parted.
+const PACK_BYTES_MAX: usize = 2 * PACK_BYTES;
+/// A longer row lies alone.
+const ROW_BYTES_MAX: usize = PACK_BYTES / 2;
+/// Of the frame: the count, and of each row the end of its key and its length.
+const COUNT_BYTES: usize = 2;
+const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
+const SUM_BYTES: usize = 4;
+
+/// Whether rows of this tree may lie in packs.
+pub fn has_packs(tree: Tree) -> bool {
+    matches!(tree, Tree::Events | Tree::Closed)
+}
+
+/// Where a pack lies whose first row has this key. Of whatever key: what lies there or before it leads to the row.
+pub fn place(first: &[u8]) -> Key {
+    [first, &[0]].concat()
+}
+
+/// Whether a pack lies there, and no row.
+pub fn is_place(key: &[u8]) -> bool {
+    key.len() == KEY_BYTES + 1
+}
+
+/// A pack that can be read: where its rows are in it.
+pub struct Pack {
+    prefix: [u8; PREFIX_BYTES],
+    stored: IVec,
+    count: usize,
+}
+
+impl Pack {
+    /// What is stored at the place of a pack; `None` if its frame is not whole.
+    pub fn read(tree: Tree, place: &[u8], stored: IVec) -> Option<Self> {
+        let prefix = *place.first_chunk()?;
+        let count = usize::from(u16::from_be_bytes(*stored.first_chunk()?));
+        let pack = Self { prefix, stored, count };
+        let frame = pack.stored.get(..pack.values_at())?;
+        let (frame, found) = frame.split_last_chunk()?;
+        (sum(tree, place, frame) == *found && pack.spans().last()?.end == pack.stored.len()).then_some(pack)
+    }
+
+    /// All rows, in order.
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row> + '_ {
+        let spans: Vec<_> = self.spans().collect();
+        spans.into_iter().enumerate().map(|(n, span)| (self.key(n), self.stored.subslice(span.start, span.len())))
+    }
+
+    /// The row of this key, if there is one.
+    pub fn find(&self, key: &[u8]) -> Option<IVec> {
+        let id = key.strip_prefix(&self.prefix)?;
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.id(middle) < id { low = middle + 1 } else { high = middle }
+        }
+        if low == self.count || self.id(low) != id {
+            return None;
+        }
+        let span = self.spans().nth(low)?;
+        Some(self.stored.subslice(span.start, span.len()))
+    }
+
+    /// Whether a row of this key belongs into it: it does not come behind the last one.
+    pub fn reaches(&self, key: &[u8]) -> bool {
+        let last = self.id(self.count - 1);
+        key.get(..PREFIX_BYTES) == Some(&self.prefix) && key[PREFIX_BYTES..] <= *last
+    }
+
+    fn values_at(&self) -> usize {
+        COUNT_BYTES + self.count * ENTRY_BYTES + SUM_BYTES
+    }
+
+    fn entry(&self, n: usize) -> &[u8] {
+        &self.stored[COUNT_BYTES + n * ENTRY_BYTES..][..ENTRY_BYTES]
+    }
+
+    fn id(&self, n: usize) -> &[u8] {
+        &self.entry(n)[..KEY_BYTES - PREFIX_BYTES]
+    }
+
+    fn key(&self, n: usize) -> IVec {
+        let mut key = [0; KEY_BYTES];
+        key[..PREFIX_BYTES].copy_from_slice(&self.prefix);
+        key[PREFIX_BYTES..].copy_from_slice(self.id(n));
+        IVec::from(&key)
+    }
+
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        (0..self.count).scan(self.values_at(), |at, n| {
+            let length = self.entry(n).last_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+            let span = *at..*at + length;
+            *at = span.end;
+            Some(span)
+        })
+    }
+}
+
+/// The value of a pack that lies there, of rows in order.
+fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
+    let count = u16::try_from(rows.len()).expect("a pack is small");
+    let mut bytes = count.to_be_bytes().to_vec();
+    for (key, stored) in rows {
+        bytes.extend_from_slice(&key[PREFIX_BYTES..]);
+        bytes.extend_from_slice(&u16::try_from(stored.len()).expect("a value is short").to_be_bytes());
+    }
+    let found = sum(tree, place, &bytes);
+    bytes.extend_from_slice(&found);
+    rows.iter().for_each(|(_, stored)| bytes.extend_from_slice(stored));
+    bytes
+}
+
+fn sum(tree: Tree, place: &[u8], frame: &[u8]) -> [u8; SUM_BYTES] {
+    let mut sum = crc32fast::Hasher::new();
+    for part in [tree.name().as_bytes(), &[0], place, frame] {
+        sum.update(part);
+    }
+    sum.finalize().to_be_bytes()
+}
+
+/// A row that is changed: what was there, and what is there now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its tree.
+    pub tree: Tree,
+    /// Its key.
+    pub key: Key,
+    /// As it was stored.
+    pub before: Option<IVec>,
+    /// As it is stored.
+    pub after: Option<IVec>,
+}
+
+/// What lies in a tree, for who places rows in it.
+pub trait Lying {
+    /// What lies at the greatest key that is not greater.
+    fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError>;
+    /// The first key after this one.
+    fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError>;
+}
+
+/// Places what a group writes: rows of the trees that have packs go where they lie, or into packs. Gives what is to be written, and what
+/// becomes of those rows.
+pub fn placed(writes: &Writes, lying: &impl Lying) -> Result<(Writes, Vec<Changed>), StoreError> {
+    let (mut placed, mut changed) = (Writes::default(), Vec::new());
+    for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
+        if has_packs(tree) {
+            Placing { tree, lying, to: &mut placed, changed: &mut changed, at: At::Nowhere }.all(changes)?;
+        } else {
+            changes.iter().for_each(|(key, value)| placed.push_as_it_is(tree, key.clone(), value.clone()));
+        }
+    }
+    Ok((placed, changed))
+}
+
+/// Places the rows of one tree, in the order of their keys.
+struct Placing<'a, L> {
+    tree: Tree,
+    lying: &'a L,
+    to: &'a mut Writes,
+    changed: &'a mut Vec<Changed>,
+    at: At,
+}
+
+/// Where the last row went.
+enum At {
+    Nowhere,
+    /// Into a pack that was there: its place, its last key, its rows.
+    Pack(Key, Key, Vec<(Key, IVec)>),
+    /// Where nothing lies before this key.
+    Free(Option<IVec>, Vec<(Key, IVec)>),
+}
+
+impl<L: Lying> Placing<'_, L> {
+    fn all(mut self, changes: &Changes) -> Result<(), StoreError> {
+        let mut changes: Vec<_> = changes.iter().collect();
+        changes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (key, value) in changes {
+            let after = value.as_deref().map(IVec::from);
+            let before = self.one(key, after.clone())?;
+            self.changed.push(Changed { tree: self.tree, key: key.clone(), before, after });
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Places one row; gives what was there.
+    fn one(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
+        match &mut self.at {
+            At::Pack(_, last, rows) if key.len() == KEY_BYTES && key <= last => return Ok(put(rows, key, after)),
+            At::Free(next, rows) if next.as_ref().is_none_or(|next| key[..] < **next) && is_beside(rows, key) => {
+                rows.extend(after.map(|after| (key.clone(), after)));
+                return Ok(None);
+            }
+            _ => self.leave(),
+        }
+        let there = if key.len() == KEY_BYTES { self.lying.at_or_before(self.tree, &place(key))? } else { None };
+        match there {
+            Some((at, stored)) if is_place(&at) => {
+                if let Some(pack) = Pack::read(self.tree, &at, stored).filter(|pack| pack.reaches(key)) {
+                    let mut rows: Vec<_> = pack.rows().map(|(key, stored)| (key.to_vec(), stored)).collect();
+                    let last = rows.last().map(|(key, _)| key.clone()).unwrap_or_default();
+                    let before = put(&mut rows, key, after);
+                    self.at = At::Pack(at.to_vec(), last, rows);
+                    return Ok(before);
+                }
+            }
+            // A row that lies alone is changed where it is.
+            Some((at, stored)) if at == *key => {
+                self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));
+                return Ok(Some(stored));
+            }
+            _ => {}
+        }
+        if key.len() != KEY_BYTES {
+            return self.elsewhere(key, after);
+        }
+        if let Some(after) = after {
+            let next = self.lying.after(self.tree, &place(key))?;
+            self.at = At::Free(next, vec![(key.clone(), after)]);
+        }
+        Ok(None)
+    }
+
+    /// What is no row's key: of a pack that cannot be read, which is put aside as it lies.
+    fn elsewhere(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
+        let there = self.lying.at_or_before(self.tree, key)?.filter(|(at, _)| at == key);
+        self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));
+        Ok(there.map(|(_, stored)| stored))
+    }
+
+    /// Writes what is not yet.
+    fn leave(&mut self) {
+        match std::mem::replace(&mut self.at, At::Nowhere) {
+            At::Nowhere => {}
+            At::Pack(place, _, rows) => self.write_pack(place, rows),
+            At::Free(_, rows) => self.write_rows(rows),
+        }
+    }
+
+    /// A pack that was there.
+    fn write_pack(&mut self, at: Key, rows: Vec<(Key, IVec)>) {
+        let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
+        let is_fit = bytes <= PACK_BYTES_MAX && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
+        if is_fit && !rows.is_empty() {
+            let value = written(self.tree, &at, &rows);
+            return self.to.push_as_it_is(self.tree, at, Some(value));
+        }
+        // The first part stays where the pack was, unless its first row is one to lie alone.
+        let mut parts = parts(rows).into_iter().peekable();
+        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
+        self.to.push_as_it_is(self.tree, at, stays);
+        parts.for_each(|part| self.write_part(part));
+    }
+
+    fn write_rows(&mut self, rows: Vec<(Key, IVec)>) {
+        parts(rows).into_iter().for_each(|part| self.write_part(part));
+    }
+
+    /// A new pack, or a row that lies alone.
+    fn write_part(&mut self, mut part: Vec<(Key, IVec)>) {
+        let (at, value) = match part.as_slice() {
+            [_] => part.remove(0),
+            rows => {
+                let at = place(&rows[0].0);
+                let value = written(self.tree, &at, rows);
+                (at, IVec::from(value))
+            }
+        };
+        self.to.push_as_it_is(self.tree, at, Some(value.to_vec()));
+    }
+}
+
+/// Whether a pack of these rows could have this one as its last.
+fn is_beside(rows: &[(Key, IVec)], key: &Key) -> bool {
+    key.len() == KEY_BYTES && rows.first().is_some_and(|(first, _)| first[..PREFIX_BYTES] == key[..PREFIX_BYTES])
+}
+
+/// Puts a row among others in order, or takes it out; gives what was there.
+fn put(rows: &mut Vec<(Key, IVec)>, key: &Key, after: Option<IVec>) -> Option<IVec> {
+    match (rows.binary_search_by(|(one, _)| one.cmp(key)), after) {
+        (Ok(n), Some(after)) => Some(std::mem::replace(&mut rows[n].1, after)),
+        (Ok(n), None) => Some(rows.remove(n).1),
+        (Err(n), Some(after)) => {
+            rows.insert(n, (key.clone(), after));
+            None
+        }
+        (Err(_), None) => None,
+    }
+}
+
+/// Rows in order, as many together as a pack has; those that are long alone.
+fn parts(rows: Vec<(Key, IVec)>) -> Vec<Vec<(Key, IVec)>> {
+    let mut parts: Vec<Vec<(Key, IVec)>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for (key, stored) in rows {
+        let is_long = stored.len() > ROW_BYTES_MAX;
+        if is_long || bytes.saturating_add(stored.len()) > PACK_BYTES {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes = if is_long { usize::MAX } else { bytes + ENTRY_BYTES + stored.len() };
+        parts.last_mut().expect("there is one by now").push((key, stored));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;
