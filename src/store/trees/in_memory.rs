@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sled::IVec;
 
+use super::held::Row;
 use super::packs::{Pack, is_place};
 use super::writes::Writes;
 use crate::store::error::StoreError;
@@ -119,6 +120,12 @@ impl Memory {
         Ok(held.trees[tree as usize].get(key).cloned())
     }
 
+    /// What lies at the greatest key that is not greater.
+    pub(super) fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        self.held().check(tree, key)?;
+        self.range(tree, ..=key.to_vec()).next_back().transpose()
+    }
+
     pub(super) fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> MemoryRows {
         let (from, to) = (range.start_bound().cloned(), range.end_bound().cloned());
         MemoryRows { memory: self.clone(), tree, from, to }
@@ -210,7 +217,7 @@ impl MemoryRows {
 }
 
 impl Iterator for MemoryRows {
-    type Item = Result<(IVec, IVec), StoreError>;
+    type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, value) =

@@ -71,7 +71,10 @@ impl In {
 
 impl Lying for In {
     fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        self.range(tree, ..=key.to_vec()).next_back().transpose()
+        match self {
+            In::Sled(sled) => sled.range(tree, ..=key.to_vec()).next_back_row().transpose(),
+            In::Memory(memory) => memory.at_or_before(tree, key),
+        }
     }
 
     fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {

@@ -212,7 +212,7 @@ impl<L: Lying> Placing<'_, L> {
     fn one(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
         match &mut self.at {
             At::Pack(_, last, rows) if key.len() == KEY_BYTES && key <= last => return Ok(put(rows, key, after)),
-            At::Free(next, rows) if next.as_ref().is_none_or(|next| key[..] < **next) && is_beside(rows, key) => {
+            At::Free(next, rows) if is_before(next.as_deref(), key) && is_beside(rows, key) => {
                 rows.extend(after.map(|after| (key.clone(), after)));
                 return Ok(None);
             }
@@ -293,6 +293,11 @@ impl<L: Lying> Placing<'_, L> {
         };
         self.to.push_as_it_is(self.tree, at, Some(value.to_vec()));
     }
+}
+
+/// Whether nothing lies at this key, nor a pack at its place, where this is the next that lies there.
+fn is_before(next: Option<&[u8]>, key: &Key) -> bool {
+    next.is_none_or(|next| key[..] < *next && !next.starts_with(key))
 }
 
 /// Whether a pack of these rows could have this one as its last.
