@@ -86,7 +86,7 @@ fn assert_all_found(store: &Store) {
 fn assert_found(store: &Store, found: &Value) {
     for webhook in found["webhooks"].as_array().expect("webhooks") {
         let of = hookwheel::domain::id::WebhookId(id(webhook).as_u128());
-        let stored = store.registry().webhook_of(DEFAULT, of).cloned().expect("a webhook");
+        let stored = store.registry().webhook_of(DEFAULT, of).expect("a webhook");
         assert_eq!(stored.url.as_str(), webhook["url"]);
         assert_eq!(stored.headers.iter().cloned().collect::<BTreeMap<_, _>>(), texts(&webhook["headers"]));
         if let Some(words) = webhook.get("tags") {

@@ -160,6 +160,18 @@ impl Lane {
         }
     }
 
+    /// One that knows that there is nothing on disk for it.
+    pub fn at_rest(rules: Rules, tally: &Tally, now: UnixMs) -> Self {
+        Self { more_fresh: false, due: Due::None, ..Self::new(rules, tally, now) }
+    }
+
+    /// Whether it holds nothing, and nothing is to be done at any time until something happens: then another one that is made
+    /// from the store serves as well.
+    pub fn rests(&self, now: UnixMs) -> bool {
+        let has_nothing = || self.is_quiet(now) && self.wait(now) == Turn::Rest;
+        self.out.is_empty() && (self.is_full() || has_nothing())
+    }
+
     /// Whether it has a rate limit and no limiter.
     pub fn wants_limiter(&self) -> bool {
         self.rules.rate_limit.is_some() && self.limiter.is_none()

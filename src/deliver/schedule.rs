@@ -25,6 +25,8 @@ use crate::store::{Settled, Store, StoreError};
 
 /// After the store could not be read, how long a webhook waits before it is looked at again.
 const LOOK_AGAIN_MS: u64 = 1000;
+/// Lanes that are kept before it is looked which of them rest, some half a KiB each.
+const LANES_MIN: usize = 4096;
 
 /// A delivery that goes out now.
 #[derive(Debug)]
@@ -44,7 +46,10 @@ pub struct Scheduler {
     store: Store,
     shelf: Arc<Shelf>,
     wheel: Wheel,
+    /// Of those webhooks that have something to send, and some others.
     lanes: HashMap<WebhookNumber, Lane>,
+    /// With so many it is looked which of them rest.
+    lanes_max: usize,
     /// Webhooks that may have something to send, each once.
     ready: VecDeque<WebhookNumber>,
     is_ready: HashSet<WebhookNumber>,
@@ -65,6 +70,7 @@ impl Scheduler {
             shelf,
             wheel: Wheel::new(now),
             lanes: HashMap::new(),
+            lanes_max: LANES_MIN,
             ready: VecDeque::new(),
             is_ready: HashSet::new(),
             shares: Shares::new(places),
@@ -79,9 +85,8 @@ impl Scheduler {
 
     /// The same that counts with these.
     pub fn with_meters(self, meters: Arc<Meters>) -> Self {
-        let mut scheduler = Self { meters, ..self };
-        scheduler.look_at_all();
-        scheduler
+        self.ready.iter().for_each(|number| meters.oldest.may_have(*number));
+        Self { meters, ..self }
     }
 
     /// The store was reopened, or the dialects have changed: everything is read again. What is out stays out.
@@ -141,8 +146,11 @@ impl Scheduler {
     pub fn settled(&mut self, settled: Settled, now: UnixMs) {
         let number = settled.delivery.webhook();
         self.give_back(settled.delivery);
-        let Some(lane) = self.lanes.get_mut(&number) else { return };
-        lane.settled(&settled, now);
+        match self.lanes.get_mut(&number) {
+            Some(lane) => drop(lane.settled(&settled, now)),
+            None if settled.next_attempt_at.is_none() => return,
+            None => {}
+        }
         self.make_ready(number);
     }
 
@@ -254,13 +262,24 @@ impl Scheduler {
         self.shares.taken()
     }
 
-    /// How a webhook's deliveries stand at `now`; `None` if it has no lane.
+    /// How a webhook's deliveries stand at `now`; `None` if nobody has looked at it yet.
     pub fn standing(&self, number: WebhookNumber, now: UnixMs) -> Option<Standing> {
-        let standing = self.lanes.get(&number)?.standing(now);
+        let Some(lane) = self.lanes.get(&number) else { return self.standing_at_rest(number, now) };
+        let standing = lane.standing(now);
         let waits = |account| [&self.shares, &self.leased].iter().any(|of| of.is_waiting(account, number));
         let has_no_place = || self.webhook(number).is_some_and(|it| waits(it.account));
         let wait = standing.wait.or_else(|| has_no_place().then(|| Why::NoPlace.for_now()));
         Some(Standing { wait, ..standing })
+    }
+
+    fn standing_at_rest(&self, number: WebhookNumber, now: UnixMs) -> Option<Standing> {
+        let webhook = self.webhook(number).filter(|_| !self.is_ready.contains(&number))?;
+        let tally = self.store.tally(number).ok()?;
+        let rules = self.rules_of(&webhook);
+        // What is pulled rests also while it has something, until somebody asks for it.
+        let has_some = rules.is_pulled && tally.open() > 0;
+        let lane = if has_some { Lane::new(rules, &tally, now) } else { Lane::at_rest(rules, &tally, now) };
+        Some(lane.standing(now))
     }
 
     /// Places that are taken, and how many there are: of the quick and of the slow, who share theirs, and of what is pulled.
@@ -275,8 +294,10 @@ impl Scheduler {
     }
 
     fn look_at_all(&mut self) {
-        let numbers: Vec<WebhookNumber> =
-            self.store.registry().webhooks().filter(|webhook| !webhook.is_deleted()).map(|w| w.number()).collect();
+        let numbers = self.store.webhooks_with_open().unwrap_or_else(|error| {
+            tracing::error!(%error, "what waits could not be looked for: every webhook is looked at");
+            self.store.registry().webhook_numbers().collect()
+        });
         for number in numbers {
             self.meters.oldest.may_have(number);
             self.make_ready(number);
@@ -299,8 +320,8 @@ impl Scheduler {
     /// The webhook; `None` once it is deleted, or its account is.
     fn webhook(&self, number: WebhookNumber) -> Option<Arc<Webhook>> {
         let registry = self.store.registry();
-        let is_there = |webhook: &&Arc<Webhook>| !webhook.is_deleted() && !registry.is_deleted(webhook.account);
-        registry.webhook(number).filter(is_there).cloned()
+        let is_there = |webhook: &Arc<Webhook>| !webhook.is_deleted() && !registry.is_deleted(webhook.account);
+        registry.webhook(number).filter(is_there)
     }
 
     fn rules_of(&self, webhook: &Webhook) -> Rules {
@@ -313,10 +334,19 @@ impl Scheduler {
     fn lane_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<&mut Lane, StoreError> {
         let number = webhook.number();
         if !self.lanes.contains_key(&number) {
+            self.let_rest(now);
             let tally: Tally = self.store.tally(number)?;
             self.lanes.insert(number, Lane::new(self.rules_of(webhook), &tally, now));
         }
         Ok(self.lanes.get_mut(&number).expect("it is there now"))
+    }
+
+    /// Where there are many lanes, those that rest go. One that is missed is made again, and knows only what the store does.
+    fn let_rest(&mut self, now: UnixMs) {
+        if self.lanes.len() >= self.lanes_max {
+            self.lanes.retain(|_, lane| !lane.rests(now));
+            self.lanes_max = (self.lanes.len() * 2).max(LANES_MIN);
+        }
     }
 
     fn turn_of(&mut self, webhook: &Webhook, now: UnixMs) -> Result<Turn, StoreError> {

@@ -407,7 +407,7 @@ impl Sender {
         }
         let registry = self.tools.store.registry();
         targets.retain(|number, target| {
-            let is_deleted = registry.webhook(*number).is_none_or(|webhook| webhook.is_deleted());
+            let is_deleted = !registry.has_webhook(*number);
             !is_deleted || Rc::strong_count(target) > 1
         });
         self.targets_max.set((targets.len() * 2).max(TARGETS_MAX_MIN));

@@ -147,7 +147,7 @@ impl Staging<'_> {
 
     /// What an event that is stored says at the path of the webhook's order key.
     fn order_keys_for(&self, webhook: WebhookNumber, event: EventId) -> Result<OrderKeys, StoreError> {
-        let webhook = self.registry().webhook(webhook).cloned();
+        let webhook = self.registry().webhook(webhook);
         let mut keys = OrderKeys::default();
         let path = webhook.iter().find_map(|webhook| Some((webhook.account, webhook.order.as_ref()?.key.as_ref()?)));
         if let Some((account, path)) = path
@@ -320,7 +320,7 @@ impl Staging<'_> {
             self.stage(Tree::Ordered, layout::ordered(webhook, place.key, delivery.id), Some(Vec::new()));
         }
         self.put_ended(&mut delivery, DeliveryState::Dead, asking::TOO_COSTLY)?;
-        let known = self.registry().webhook(webhook).cloned();
+        let known = self.registry().webhook(webhook);
         known.map_or(Ok(()), |known| self.notice_of_dead(&known, &delivery))
     }
 
@@ -339,8 +339,8 @@ impl Staging<'_> {
 
     fn place_in_order(&self, delivery: &Delivery, order_keys: &OrderKeys) -> Option<Place> {
         let registry = self.registry();
-        let order = registry.webhook(delivery.id.webhook()).and_then(|webhook| webhook.order.as_ref());
-        order.and_then(|order| order_keys.place(order))
+        let webhook = registry.webhook(delivery.id.webhook())?;
+        webhook.order.as_ref().and_then(|order| order_keys.place(order))
     }
 
     pub(super) fn count_new(&mut self, delivery: &Delivery) {

@@ -169,7 +169,7 @@ pub fn bring_up(
     let changed: BTreeSet<WebhookNumber> = changed.into_iter().collect();
     let paths: Vec<KeyPath> = registry.order_paths(account).cloned().collect();
     let is_as_it_was = |number: &WebhookNumber| {
-        !changed.contains(number) && registry.webhook(*number).is_some_and(|one| !one.is_deleted())
+        !changed.contains(number) && registry.has_webhook(*number)
     };
     let mut wanting = asked.wanting;
     for (event, wanting) in events.iter().zip(&mut wanting) {

@@ -99,7 +99,7 @@ impl Staging<'_> {
                 // this group, is what was open when the minute ended.
                 let end = start + Step::Minute.ms();
                 counts.queue_age_ms = rows::oldest_open(self.trees(), number)?.and_then(|at| end.checked_sub(at));
-                if let Some(account) = self.registry().webhook(number).map(|webhook| webhook.account) {
+                if let Some(account) = self.registry().account_of_webhook(number) {
                     add(Series::Account(account), start, &counts.without_events());
                 }
             }

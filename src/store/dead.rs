@@ -36,7 +36,7 @@ impl Staging<'_> {
     }
 
     fn stage_dead_letter(&mut self, id: DeliveryId, value: Option<Vec<u8>>) {
-        let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(id.webhook());
         if let Some(account) = account {
             self.stage(Tree::Dead, layout::dead(account, id), value);
         }
@@ -65,7 +65,7 @@ impl Store {
     pub fn dead_letters_counted(&self, bulk: &Bulk, walk: Walk) -> Result<Page<(), DeliveryId>, StoreError> {
         self.page_of_dead_letters(bulk, walk, |trees, view, id| {
             let is_found = match &bulk.source {
-                _ if self.registry().webhook(id.webhook()).is_none() => false,
+                _ if self.registry().account_of_webhook(id.webhook()).is_none() => false,
                 Source::DeadLetters { webhook } if bulk.event_type.is_none() => {
                     webhook.is_none_or(|webhook| webhook == id.webhook())
                 }

@@ -137,8 +137,11 @@ impl Staging<'_> {
         for number in webhooks {
             let id = event.delivery_to(*number);
             let mut delivery = Delivery::fresh(id, event, Cause::Accept);
-            let is_deleted = self.registry().webhook(*number).map(|webhook| webhook.is_deleted());
-            match (is_deleted, part.too_costly.binary_search(number)) {
+            let (is_known, is_there) = {
+                let registry = self.registry();
+                (registry.account_of_webhook(*number).is_some(), registry.has_webhook(*number))
+            };
+            match (is_known.then_some(!is_there), part.too_costly.binary_search(number)) {
                 // It is forgotten, and all that it had with it.
                 (None, _) => {}
                 (Some(true), _) => self.put_ended(&mut delivery, DeliveryState::Cancelled, WEBHOOK_DELETED)?,
@@ -156,7 +159,7 @@ impl Staging<'_> {
     /// Its payload went before it was their turn.
     fn lay_out_cancelled(&mut self, event: EventId, webhooks: &[WebhookNumber]) -> Result<(), StoreError> {
         for number in webhooks {
-            if self.registry().webhook(*number).is_some() {
+            if self.registry().account_of_webhook(*number).is_some() {
                 let mut delivery = Delivery::fresh(event.delivery_to(*number), event, Cause::Accept);
                 self.put_ended(&mut delivery, DeliveryState::Cancelled, PURGED)?;
             }

@@ -66,7 +66,7 @@ impl Store {
         let delivery = trees.readable(delivery_by(&|tree, key| trees.get(tree, key), id))?.flatten();
         let Some(delivery) = delivery.filter(wanted) else { return Ok(None) };
         let Some(filter) = event_type else { return Ok(Some(delivery)) };
-        let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(id.webhook());
         let Some(account) = account else { return Ok(None) };
         let key = layout::event(account, delivery.event);
         let head = trees.get(Tree::Events, &key);

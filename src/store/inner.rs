@@ -166,7 +166,7 @@ impl Inner {
     pub(super) fn find_late(&self, trees: &Trees) -> Result<(), StoreError> {
         let registry = self.registry.read().expect("not poisoned");
         let accounts = registry.accounts().map(|account| account.number);
-        late::find(trees, accounts, |webhook| registry.webhook(webhook).is_some())
+        late::find(trees, accounts, |webhook| registry.account_of_webhook(webhook).is_some())
     }
 
     /// Reads what is held in memory.
@@ -187,7 +187,7 @@ impl Inner {
         for row in trees.all(Tree::Webhooks) {
             let webhook =
                 row.and_then(|(key, sealed)| self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed));
-            trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(webhook));
+            trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(&webhook));
         }
         for row in trees.all(Tree::Users) {
             let user = row.and_then(|(key, sealed)| self.seals.keys().open::<User>(Tree::Users, &key, &sealed));

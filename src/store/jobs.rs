@@ -205,7 +205,7 @@ impl Staging<'_> {
             source => source.webhook(),
         };
         let registry = self.registry();
-        webhook.is_some_and(|number| registry.webhook(number).is_none_or(|webhook| webhook.is_deleted()))
+        webhook.is_some_and(|number| !registry.has_webhook(number))
     }
 
     /// The one event of a job that delivers it again: read once a step, since it is long where it went to many.
@@ -344,7 +344,7 @@ impl Staging<'_> {
     }
 
     fn look(&self, bulk: &Bulk, heard: Option<&Heard>, id: u128) -> Result<Found, StoreError> {
-        let webhook = |number| self.registry().webhook(number).cloned();
+        let webhook = |number| self.registry().webhook(number);
         let holds = |account, number, event| self.holds_in_step((account, event), number, heard);
         let get: Get<'_> = &|tree, key| self.get(tree, key);
         let view = View { trees: self.trees(), get, webhook: &webhook, holds: &holds };

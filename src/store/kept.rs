@@ -36,7 +36,7 @@ impl KeptBy {
                 Ok((layout::read_number(&key), record::read_grown::<Tally>(Tree::Tallies, &key, &value)?))
             });
             let Some((webhook, tally)) = trees.readable(tally)? else { continue };
-            let account = registry.webhook(webhook).map(|webhook| webhook.account);
+            let account = registry.account_of_webhook(webhook);
             if let Some(account) = account {
                 kept.change(account, tally.bytes as i64);
             }

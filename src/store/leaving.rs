@@ -253,7 +253,7 @@ impl Staging<'_> {
 
     /// An attempt without what may tell of the payload: the answer may repeat it, and headers may be made of it.
     fn without_payload(&mut self, delivery: &Delivery, sealed: SealedAttempt) -> SealedAttempt {
-        let webhook = self.registry().webhook(delivery.id.webhook()).cloned();
+        let webhook = self.registry().webhook(delivery.id.webhook());
         let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
         let attempt = attempts::open(key, delivery.id, sealed);
         self.seal_attempt(delivery.id, &attempt_without_payload(attempt))
@@ -261,7 +261,7 @@ impl Staging<'_> {
 
     /// Whether the delivery's event is there without its payload.
     pub(super) fn is_purged(&self, delivery: &Delivery) -> Result<bool, StoreError> {
-        let account = self.registry().webhook(delivery.id.webhook()).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(delivery.id.webhook());
         let Some(account) = account else { return Ok(false) };
         let head = self.event_head(account, delivery.event);
         Ok(self.trees().readable(head)?.flatten().is_some_and(|head| head.purged_at.is_some()))

@@ -79,7 +79,7 @@ impl Staging<'_> {
     fn delete_webhooks_of(&mut self, job: &mut Job, account: AccountNumber) -> Result<bool, StoreError> {
         let numbers = self.some_webhooks_of(job, account);
         for number in &numbers {
-            let webhook = self.registry().webhook(*number).filter(|webhook| !webhook.is_deleted()).cloned();
+            let webhook = self.registry().webhook(*number).filter(|webhook| !webhook.is_deleted());
             if let Some(webhook) = webhook
                 && let Err(Refusal::Failed(error)) = self.delete_webhook(account, webhook.id)
             {
@@ -155,7 +155,7 @@ impl Staging<'_> {
             return Ok(false);
         }
         self.forget_webhook_now(number)?;
-        Ok(self.registry().webhook(number).is_none())
+        Ok(self.registry().account_of_webhook(number).is_none())
     }
 
     /// A delivery of which nothing can be told but that it was there, with its attempts.

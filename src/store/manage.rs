@@ -248,7 +248,7 @@ impl Staging<'_> {
     }
 
     pub(super) fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Result<Webhook, Refusal> {
-        let webhook = self.registry().webhook_of(account, id).cloned();
+        let webhook = self.registry().webhook_of(account, id);
         webhook.map(|webhook| (*webhook).clone()).ok_or(Refusal::NotFound("webhook"))
     }
 
@@ -256,7 +256,7 @@ impl Staging<'_> {
         webhook.attempts_key.get_or_insert_with(|| self.new_key());
         self.seal(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
         self.notice.changed.push(webhook.number());
-        self.registry_mut().put_webhook(webhook);
+        self.registry_mut().put_webhook(&webhook);
     }
 }
 
@@ -309,7 +309,7 @@ mod tests {
             webhook.tags = vec!["tag".into()];
         });
         bench.now(move |staging| staging.delete_webhook(1, id));
-        let deleted = bench.store.registry().webhook(id.number()).cloned().unwrap();
+        let deleted = bench.store.registry().webhook(id.number()).unwrap();
         let of_filters = deleted.events.iter().map(|filter| filter.to_string().len() + 2).sum::<usize>();
         assert_eq!(deleted.texts_bytes(), deleted.url.as_str().len() + of_filters);
     }

@@ -73,6 +73,7 @@ mod record;
 mod registry;
 mod request;
 mod rescue;
+mod roll;
 mod rows;
 mod runs;
 mod seal;

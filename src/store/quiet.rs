@@ -74,7 +74,7 @@ impl Staging<'_> {
             return Ok(Some(ends_at));
         }
         let (number, kind) = layout::read_quiet(key);
-        let webhook = self.registry().webhook(number).filter(|webhook| !webhook.is_deleted()).cloned();
+        let webhook = self.registry().webhook(number).filter(|webhook| !webhook.is_deleted());
         let served = webhook.filter(|webhook| self.registry().is_served(webhook.account));
         let (Some(webhook), Some(of), true) = (served, self.notices_of(number), quiet.count > 0) else {
             self.stage(Tree::Quiet, key.clone(), None);

@@ -1,6 +1,7 @@
 //! The reading verbs: point reads and short range scans. They take no lock, so a list sees what was committed when it
 //! looked. Lists of deliveries have a file of their own (`histories`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::asking::{self, CONDITION_STEPS_MAX};
@@ -8,7 +9,7 @@ use super::damage::Damage;
 use super::error::StoreError;
 use super::event_rows::{self, EventHead, event_by, event_head};
 use super::handle::Store;
-use super::layout::{self, Tree, end_of};
+use super::layout::{self, OPEN, Tree, end_of};
 use super::page::{Filling, Page, keys_of};
 use super::rows::{NOT_WAITED_FOR, delivery_by, delivery_row, is_waited_for, read_name, tally};
 use super::trees::{Amount, Trees};
@@ -86,7 +87,7 @@ impl Store {
             }
             Ok(())
         })?;
-        let webhook = self.registry().webhook(delivery.id.webhook()).cloned();
+        let webhook = self.registry().webhook(delivery.id.webhook());
         let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
         Ok(sealed.into_iter().map(|attempt| attempts::open(key, delivery.id, attempt)).collect())
     }
@@ -141,6 +142,15 @@ impl Store {
                 }
             }
             Ok(page.end())
+        })
+    }
+
+    /// The webhooks that have open deliveries, those of deleted ones included. It takes a look at each of them, and none at
+    /// the others.
+    pub fn webhooks_with_open(&self) -> Result<BTreeSet<WebhookNumber>, StoreError> {
+        self.look(|trees| {
+            let rows = OPEN.into_iter().chain([Tree::Due]).flat_map(|tree| rows::webhooks_in(trees, tree));
+            rows.collect()
         })
     }
 

@@ -1,4 +1,4 @@
-//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each, the event types that accounts have
+//! What the store holds in memory: accounts, keys and webhooks, a few hundred bytes each ([`Roll`]), the event types that accounts have
 //! written down and their users, which are bounded by account, and the ids of running jobs, never anything that grows with events. It mirrors the disk; only the commit thread changes it, while it
 //! stages what it then writes. If that write fails, the store is opened again and all of this is read anew.
 
@@ -12,6 +12,7 @@ use super::audience::Audience;
 use super::changes::{Changes, Version};
 use super::own_types::{KnownType, OwnTypes};
 use super::people::People;
+use super::roll::Roll;
 use super::uids::Uids;
 use crate::domain::account::{Account, ApiKey};
 use crate::domain::condition::{Condition, Node};
@@ -35,9 +36,7 @@ pub struct Registry {
     /// The ids of those that were deleted, while something of them is left.
     leaving: HashMap<String, AccountNumber>,
     keys: HashMap<KeyPrefix, Vec<(KeyHash, Arc<ApiKey>)>>,
-    webhooks: BTreeMap<WebhookNumber, Arc<Webhook>>,
-    /// Those that were not deleted.
-    owned: BTreeSet<(AccountNumber, WebhookNumber)>,
+    webhooks: Roll,
     audiences: HashMap<(AccountNumber, Mode), Audience>,
     uids: Uids,
     /// Of those webhooks that have one.
@@ -53,8 +52,6 @@ pub struct Registry {
     hearers: BTreeMap<AccountNumber, usize>,
     /// How many webhooks there are of each status, by its word.
     statuses: BTreeMap<&'static str, usize>,
-    /// All webhooks by their account, deleted ones included.
-    ever: BTreeSet<(AccountNumber, WebhookNumber)>,
     /// The jobs that go on.
     running: BTreeSet<(AccountNumber, JobId)>,
     event_types: OwnTypes,
@@ -164,44 +161,66 @@ impl Registry {
         !self.keys.is_empty()
     }
     /// The webhook of this number, even if it was deleted.
-    pub fn webhook(&self, number: WebhookNumber) -> Option<&Arc<Webhook>> {
-        self.webhooks.get(&number)
+    pub fn webhook(&self, number: WebhookNumber) -> Option<Arc<Webhook>> {
+        self.webhooks.get(number)
+    }
+    /// Whether there is the webhook of this number, and nobody has deleted it.
+    pub fn has_webhook(&self, number: WebhookNumber) -> bool {
+        self.webhooks.is_there(number)
+    }
+    /// Whose webhook this is, even if it was deleted; `None` once it is forgotten.
+    pub fn account_of_webhook(&self, number: WebhookNumber) -> Option<AccountNumber> {
+        self.webhooks.account_of(number)
     }
     /// The webhook of this id in this account, unless it was deleted.
-    pub fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Option<&Arc<Webhook>> {
-        let webhook = self.webhooks.get(&id.number())?;
+    pub fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Option<Arc<Webhook>> {
+        let webhook = self.webhook(id.number())?;
         (webhook.id == id && webhook.account == account && !webhook.is_deleted()).then_some(webhook)
     }
     /// The webhook to which this account has given this id of its own, unless it was deleted.
-    pub fn webhook_of_uid(&self, account: AccountNumber, uid: &str) -> Option<&Arc<Webhook>> {
-        self.webhooks.get(&self.uids.find(account, uid)?)
+    pub fn webhook_of_uid(&self, account: AccountNumber, uid: &str) -> Option<Arc<Webhook>> {
+        self.webhook(self.uids.find(account, uid)?)
     }
-    /// All webhooks, the oldest first, deleted ones included.
-    pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
-        self.webhooks.values()
+    /// The numbers of all webhooks, ascending, without deleted ones.
+    pub fn webhook_numbers(&self) -> impl Iterator<Item = WebhookNumber> {
+        self.webhooks.numbers()
     }
-    /// All webhooks from that number on, the oldest first, deleted ones included.
-    pub fn webhooks_from(&self, number: WebhookNumber) -> impl Iterator<Item = &Arc<Webhook>> {
-        self.webhooks.range(number..).map(|(_, webhook)| webhook)
+    /// Those that are neither active nor deleted, from that number on, the oldest first.
+    pub fn held_webhooks_from(&self, number: WebhookNumber) -> impl Iterator<Item = Arc<Webhook>> {
+        self.webhooks.held_from(number)
     }
-    /// The webhooks of an account, the oldest first, without deleted ones.
-    pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = &Arc<Webhook>> {
-        let owned = self.owned.range((account, 0)..=(account, WebhookNumber::MAX));
-        owned.filter_map(|(_, number)| self.webhooks.get(number))
+    /// Those that were deleted and are not forgotten, from that number on, the oldest first.
+    pub fn deleted_webhooks_from(&self, number: WebhookNumber) -> impl Iterator<Item = WebhookNumber> {
+        self.webhooks.deleted_from(number)
+    }
+    /// The webhooks of an account, the oldest first, without deleted ones. Each is unpacked as it is come to.
+    pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.webhooks.of(account)
+    }
+    /// Their ids.
+    pub fn webhook_ids_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = WebhookId> {
+        self.webhooks.ids_of(account, 0)
     }
     /// The ids of so many of the account's webhooks within that window, the oldest first, without deleted ones.
     pub(super) fn webhook_ids(&self, account: AccountNumber, window: Range<u128>, limit: usize) -> Vec<u128> {
         // Ids and numbers are given together, and both only grow: behind a webhook that is known, its number is enough.
         let last = window.start.checked_sub(1).map(WebhookId);
-        let known = last.filter(|last| self.webhooks.get(&last.number()).is_some_and(|webhook| webhook.id == *last));
+        let known = last.filter(|last| self.webhooks.id_of(last.number()) == Some(*last));
         let from = known.map_or(0, WebhookId::number);
-        let owned = self.owned.range((account, from)..=(account, WebhookNumber::MAX));
-        let ids = owned.filter_map(|(_, number)| Some(self.webhooks.get(number)?.id.0));
+        let ids = self.webhooks.ids_of(account, from).map(|id| id.0);
         ids.filter(|id| window.contains(id)).take(limit).collect()
     }
     /// The webhooks of an account, deleted ones included.
     pub fn webhooks_ever_of(&self, account: AccountNumber) -> impl Iterator<Item = WebhookNumber> {
-        self.ever.range((account, 0)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
+        self.webhooks.ever_of(account, 0)
+    }
+    /// The same from that number on.
+    pub(super) fn webhooks_ever_of_from(
+        &self,
+        account: AccountNumber,
+        number: WebhookNumber,
+    ) -> impl Iterator<Item = WebhookNumber> {
+        self.webhooks.ever_of(account, number)
     }
     /// How many webhooks have this status, by its word; deleted ones have none.
     pub fn count_of_status(&self, word: &str) -> usize {
@@ -236,7 +255,11 @@ impl Registry {
     /// The dialects of all accounts, and of all webhooks of which anything is kept.
     pub fn dialects_in_use(&self) -> BTreeSet<String> {
         let of_accounts = self.accounts.values().map(|account| &account.dialect);
-        of_accounts.chain(self.webhooks.values().map(|webhook| &webhook.dialect)).cloned().collect()
+        let of_webhooks = self.dialects.values().flat_map(BTreeMap::keys);
+        let mut names: BTreeSet<String> = of_accounts.chain(of_webhooks).cloned().collect();
+        let deleted = self.webhooks.deleted_from(0).filter_map(|number| self.webhooks.get(number));
+        names.extend(deleted.map(|webhook| webhook.dialect.clone()));
+        names
     }
 
     /// The account's own event type of this name.
@@ -383,36 +406,34 @@ impl Registry {
         }
     }
 
-    pub(super) fn put_webhook(&mut self, webhook: Webhook) {
+    pub(super) fn put_webhook(&mut self, webhook: &Webhook) {
         let number = webhook.number();
-        let old = self.webhooks.get(&number).cloned();
-        if old.as_ref().is_none_or(|old| !wants_alike(old, &webhook)) {
+        let old = self.webhooks.get(number);
+        if old.as_ref().is_none_or(|old| !wants_alike(old, webhook)) {
             old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.forget_wants(old));
             if !webhook.is_deleted() {
-                self.learn_wants(&webhook);
+                self.learn_wants(webhook);
             }
             self.changes.note(webhook.account, number);
         }
         old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.disown(old));
         if !webhook.is_deleted() {
-            self.own(&webhook);
+            self.own(webhook);
         }
-        self.ever.insert((webhook.account, number));
-        self.webhooks.insert(number, Arc::new(webhook));
+        self.webhooks.put(webhook);
     }
 
     pub(super) fn remove_webhook(&mut self, number: WebhookNumber) {
-        let Some(old) = self.webhooks.remove(&number) else { return };
+        let Some(old) = self.webhooks.get(number) else { return };
         if !old.is_deleted() {
             self.forget_wants(&old);
             self.disown(&old);
         }
-        self.ever.remove(&(old.account, number));
+        self.webhooks.remove(number);
         self.changes.forget(old.account, number);
     }
 
     fn own(&mut self, webhook: &Webhook) {
-        self.owned.insert((webhook.account, webhook.number()));
         self.uids.learn(webhook);
         *self.statuses.entry(webhook.status_word()).or_default() += 1;
         *self.dialects.entry(webhook.account).or_default().entry(webhook.dialect.clone()).or_default() += 1;
@@ -428,7 +449,6 @@ impl Registry {
     }
 
     fn disown(&mut self, webhook: &Webhook) {
-        self.owned.remove(&(webhook.account, webhook.number()));
         self.uids.forget(webhook);
         one_less(&mut self.statuses, &webhook.status_word());
         one_less(self.dialects.entry(webhook.account).or_default(), &webhook.dialect);

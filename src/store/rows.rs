@@ -42,6 +42,20 @@ pub(super) fn delivery_by(get: Get<'_>, id: DeliveryId) -> Result<Option<Deliver
     Ok(None)
 }
 
+/// The webhooks that have rows in a tree whose keys begin with their numbers, ascending: one look for each of them, however
+/// many rows it has.
+pub(super) fn webhooks_in(trees: &Trees, tree: Tree) -> impl Iterator<Item = Result<WebhookNumber, StoreError>> {
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = layout::number(from?).to_vec();
+        let first = trees.first(tree, start..layout::end_of(WebhookNumber::MAX), 1).keys().next()?;
+        let number = first.map(|key| layout::read_number(&key));
+        // An error is the last that is said.
+        from = number.as_ref().ok().and_then(|number| number.checked_add(1));
+        Some(number)
+    })
+}
+
 /// The greatest id given, and the bytes of all events that are kept. If their row cannot be read, they are what is there.
 pub(super) fn last_id_and_event_bytes(trees: &Trees) -> Result<(u128, u64), StoreError> {
     let stored = trees

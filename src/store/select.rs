@@ -355,7 +355,7 @@ impl Store {
         &self,
         see: impl FnOnce(&Trees, &View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let webhook = |number| self.registry().webhook(number).cloned();
+        let webhook = |number| self.registry().webhook(number);
         self.look(|trees| {
             let get: Get<'_> = &|tree, key| trees.get(tree, key);
             let holds = |account, number, id| {

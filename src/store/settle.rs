@@ -86,7 +86,7 @@ impl Staging<'_> {
 
     fn tell_settled(&mut self, delivery: DeliveryId, next_attempt_at: Option<UnixMs>, strain: Strain) {
         // A webhook that is forgotten keeps no counters.
-        let is_known = self.registry().webhook(delivery.webhook()).is_some();
+        let is_known = self.registry().account_of_webhook(delivery.webhook()).is_some();
         let paused_until = if is_known { self.tally(delivery.webhook()).backoff.until } else { 0 };
         self.notice.settled.push(Settled { delivery, next_attempt_at, strain, paused_until });
     }
@@ -152,7 +152,7 @@ impl Staging<'_> {
         if next == Next::NotSent && delivery.state != DeliveryState::Dead {
             return Ok(());
         }
-        let Some(webhook) = self.registry().webhook(id.webhook()).cloned() else { return Ok(()) };
+        let Some(webhook) = self.registry().webhook(id.webhook()) else { return Ok(()) };
         let now = self.now();
         if delivery.state == DeliveryState::Dead {
             self.notice_of_dead(&webhook, delivery)?;

@@ -182,7 +182,7 @@ impl<'a> Staging<'a> {
     }
 
     fn kept_of_webhook_changes(&mut self, webhook: WebhookNumber, change: i64) {
-        let account = self.registry().webhook(webhook).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(webhook);
         account.into_iter().for_each(|account| self.kept_change(account, change));
     }
 
@@ -348,7 +348,7 @@ impl<'a> Staging<'a> {
 
     /// Seals what was sent in an attempt with its webhook's own key.
     pub(super) fn seal_attempt(&mut self, id: DeliveryId, attempt: &Attempt) -> SealedAttempt {
-        let webhook = self.registry().webhook(id.webhook()).cloned();
+        let webhook = self.registry().webhook(id.webhook());
         let key = webhook.as_ref().and_then(|webhook| webhook.attempts_key.as_ref());
         attempts::seal(key, id, attempt, &mut self.carried.dice)
     }
@@ -364,7 +364,7 @@ impl<'a> Staging<'a> {
             let user = self.registry().people().user(layout::read_user(key)).cloned();
             return user.into_iter().for_each(|user| self.seal(tree, key.clone(), &*user));
         }
-        let webhook = self.registry().webhook(layout::read_number(key)).cloned();
+        let webhook = self.registry().webhook(layout::read_number(key));
         webhook.into_iter().for_each(|webhook| self.seal(tree, key.clone(), &*webhook));
     }
 

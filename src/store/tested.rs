@@ -30,7 +30,7 @@ impl Staging<'_> {
     /// Writes down a test's delivery with the attempt that was made.
     pub fn put_tested(&mut self, mut delivery: Delivery, attempt: &Attempt, success: bool) -> Result<(), Refusal> {
         let (id, key) = (delivery.id, layout::delivery(delivery.id));
-        let account = self.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(id.webhook());
         // Both may have been forgotten meanwhile; then nothing would ever take it away.
         let Some(account) = account else { return Ok(()) };
         let Some(event) = self.event_head(account, delivery.event)? else { return Ok(()) };

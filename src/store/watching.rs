@@ -32,7 +32,7 @@ impl Staging<'_> {
     /// Something happens to a delivery. One whose webhook is forgotten is nobody's.
     pub(super) fn happens_to(&mut self, delivery: &Delivery, what: What) {
         if self.happened.is_some() {
-            let account = self.registry().webhook(delivery.id.webhook()).map(|webhook| webhook.account);
+            let account = self.registry().account_of_webhook(delivery.id.webhook());
             account.into_iter().for_each(|account| self.happens(account, what));
         }
     }

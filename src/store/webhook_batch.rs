@@ -87,7 +87,7 @@ impl Staging<'_> {
         match put {
             WebhookPut::Create(webhook, limit) => Ok(Decided::Create(webhook, limit)),
             WebhookPut::Change(id, edit) => {
-                let before = self.registry().webhook_of(account, id).cloned();
+                let before = self.registry().webhook_of(account, id);
                 let before = before.ok_or(Refusal::NotFound("webhook"))?;
                 let mut after = (*before).clone();
                 edit(&mut after, self.now())?;
@@ -165,7 +165,7 @@ mod tests {
     fn where_one_is_refused_nothing_is_there_and_nothing_has_changed() {
         let mut bench = Bench::new();
         let id = bench.webhook_with(|webhook| webhook.uid = Some("known".into()));
-        let before = bench.store.registry().webhook_of(1, id).cloned().unwrap();
+        let before = bench.store.registry().webhook_of(1, id).unwrap();
         let groups = bench.store.meters().groups.load(std::sync::atomic::Ordering::Relaxed);
         let renamed = || change(id, |webhook| webhook.name = Some("x".into()));
         let no = WebhookPut::Change(id, Box::new(|_, _| Err(Refusal::NotFound("reason"))));

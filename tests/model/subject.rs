@@ -192,7 +192,7 @@ impl Subject {
 
     fn check_webhook(&self, plain: &Plain, webhook: &Webhook, now: u64) {
         let (store, number) = (self.store(), webhook.number());
-        let known = store.registry().webhook(number).cloned();
+        let known = store.registry().webhook(number);
         let of_it = plain.deliveries.values().filter(|delivery| delivery.id.webhook() == number);
         let of_it: Vec<Delivery> = of_it.rev().cloned().collect();
         if known.is_none() && webhook.is_deleted() && of_it.is_empty() {

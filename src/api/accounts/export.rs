@@ -204,8 +204,8 @@ impl Export {
     fn webhooks(&mut self, out: &mut Vec<u8>, after: Option<WebhookId>) -> Result<Place, Problem> {
         let some: Vec<Arc<Webhook>> = {
             let registry = self.api.store.registry();
-            let is_next = |webhook: &&Arc<Webhook>| after.is_none_or(|after| webhook.number() > after.number());
-            registry.webhooks_of(self.account.number).filter(is_next).take(ROWS).cloned().collect()
+            let is_next = |webhook: &Arc<Webhook>| after.is_none_or(|after| webhook.number() > after.number());
+            registry.webhooks_of(self.account.number).filter(is_next).take(ROWS).collect()
         };
         let reach = Reach::of(&self.api, &self.reader, None);
         for webhook in &some {
@@ -257,7 +257,7 @@ impl Export {
             }
             done = Some(delivery.id);
             // One whose webhook is forgotten went with it.
-            let Some(webhook) = store.registry().webhook(delivery.id.webhook()).cloned() else { continue };
+            let Some(webhook) = store.registry().webhook(delivery.id.webhook()) else { continue };
             let shown = view(&History::of(&self.api, webhook.clone())?, delivery)?;
             line(out, "delivery", &shown.with_attempts(&self.api, &self.reader, &webhook, delivery)?)?;
             self.lines.deliveries += 1;

@@ -62,7 +62,7 @@ pub fn deliveries(api: &Api, account: AccountNumber, ids: &[String]) -> Result<V
     for (index, text) in ids.iter().enumerate() {
         let missing = || Problem::not_found("delivery").with_field(format!("ids[{index}]"));
         let id = DeliveryId::parse(text).ok_or_else(missing)?;
-        let owner = api.store.registry().webhook(id.webhook()).map(|webhook| webhook.account);
+        let owner = api.store.registry().account_of_webhook(id.webhook());
         if owner != Some(account) || api.store.delivery(id)?.is_none() {
             return Err(missing());
         }

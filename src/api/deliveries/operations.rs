@@ -93,7 +93,7 @@ impl Webhooks {
         let webhooks: HashMap<_, _> = {
             let registry = api.store.registry();
             let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
-            numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?.clone()))).collect()
+            numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?))).collect()
         };
         if webhooks.len() > WEBHOOKS_TOGETHER_MAX {
             let message =
@@ -146,7 +146,7 @@ pub fn no_attempt() -> Problem {
 pub fn find(api: &Api, tenant: &Tenant, text: &str) -> Result<(Delivery, Arc<Webhook>), Problem> {
     let missing = || Problem::not_found("delivery");
     let id = DeliveryId::parse(text).ok_or_else(missing)?;
-    let webhook = api.store.registry().webhook(id.webhook()).cloned();
+    let webhook = api.store.registry().webhook(id.webhook());
     let webhook = webhook.filter(|webhook| webhook.account == tenant.account().number).ok_or_else(missing)?;
     let delivery = api.store.delivery(id)?.ok_or_else(missing)?;
     Ok((delivery, webhook))

@@ -201,7 +201,7 @@ fn with_histories<T>(
         let history = match histories.entry(number) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let Some(webhook) = api.store.registry().webhook(number).cloned() else { continue };
+                let Some(webhook) = api.store.registry().webhook(number) else { continue };
                 unknown.insert(History::of(api, webhook)?)
             }
         };

@@ -117,8 +117,9 @@ pub fn page(
     let walk = window.walk();
     let webhooks: Vec<Arc<Webhook>> = {
         let registry = api.store.registry();
-        let all = registry.webhooks_of(account).filter(|webhook| walk.has(webhook.id.0));
-        walk.along(all.cloned().collect::<Vec<_>>().into_iter()).take(WEBHOOKS_LOOKED_AT + 1).collect()
+        let all = registry.webhook_ids_of(account).filter(|id| walk.has(id.0));
+        let some = walk.along(all).take(WEBHOOKS_LOOKED_AT + 1);
+        some.filter_map(|id| registry.webhook_of(account, id)).collect()
     };
     let (mut rows, mut last) = (Vec::new(), None);
     for (looked_at, webhook) in webhooks.iter().enumerate() {

@@ -40,6 +40,6 @@ fn cares<'d>(dialects: &'d Dialects, name: &str) -> Option<&'d Arc<Dialect>> {
 /// The dialects that care, of webhooks that want an event.
 fn caring<'d>(registry: &Registry, dialects: &'d Dialects, webhooks: &[WebhookNumber]) -> Vec<&'d Arc<Dialect>> {
     let webhooks = webhooks.iter().filter_map(|number| registry.webhook(*number));
-    let names: BTreeSet<&str> = webhooks.map(|webhook| webhook.dialect.as_str()).collect();
-    names.into_iter().filter_map(|name| cares(dialects, name)).collect()
+    let names: BTreeSet<String> = webhooks.map(|webhook| webhook.dialect.clone()).collect();
+    names.iter().filter_map(|name| cares(dialects, name)).collect()
 }

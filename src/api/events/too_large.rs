@@ -108,7 +108,7 @@ fn suspects(api: &Api, publish: &Publish, least: usize) -> Vec<Suspect> {
         let wanting: Vec<_> = {
             let registry = api.store.registry();
             let all = publish.webhooks(index).iter().filter_map(|number| registry.webhook(*number));
-            all.filter(|webhook| chosen.takes(&dialects, webhook, bytes)).cloned().collect()
+            all.filter(|webhook| chosen.takes(&dialects, webhook, bytes)).collect()
         };
         chosen.group(&dialects, index, &wanting);
     }

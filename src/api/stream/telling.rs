@@ -140,7 +140,7 @@ impl<'a> Teller<'a> {
         Ok(match self.histories.entry(number) {
             Entry::Occupied(known) => Some(known.into_mut()),
             Entry::Vacant(unknown) => {
-                let webhook = self.api.store.registry().webhook(number).cloned();
+                let webhook = self.api.store.registry().webhook(number);
                 match webhook {
                     Some(webhook) => Some(unknown.insert(History::of(self.api, webhook)?)),
                     None => None,

@@ -71,8 +71,8 @@ impl Reach<'_> {
         self.here(self.api.store.registry().webhook_of(self.tenant.account().number, id))
     }
 
-    fn here(&self, found: Option<&Arc<Webhook>>) -> Option<Arc<Webhook>> {
-        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect)).cloned()
+    fn here(&self, found: Option<Arc<Webhook>>) -> Option<Arc<Webhook>> {
+        found.filter(|webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect))
     }
 
     /// The native view of a webhook.
@@ -109,14 +109,12 @@ impl Reach<'_> {
     /// A page of webhooks; `wanted` filters.
     pub fn list(&self, window: Window, wanted: impl Fn(&Webhook) -> bool) -> Page<Arc<Webhook>, WebhookId> {
         let walk = window.walk();
+        let (store, account) = (&self.api.store, self.tenant.account().number);
         // Filters may take long, and the commit thread waits for whoever holds the registry.
-        let all: Vec<_> = {
-            let registry = self.api.store.registry();
-            let all = registry.webhooks_of(self.tenant.account().number).filter(|one| walk.has(one.id.into()));
-            all.cloned().collect()
-        };
+        let ids: Vec<WebhookId> = store.registry().webhook_ids_of(account).filter(|id| walk.has(id.0)).collect();
+        let all = ids.into_iter().filter_map(|id| store.registry().webhook_of(account, id));
         let here = |webhook: &Webhook| self.dialect.is_none_or(|dialect| dialect.name == webhook.dialect);
-        Page::of_all(all.into_iter().filter(|one| here(one) && wanted(one)), walk, |webhook| webhook.id)
+        Page::of_all(all.filter(|one| here(one) && wanted(one)), walk, |webhook| webhook.id)
     }
 
     /// Changes a webhook; `verb` says what that is, in the audit log.
@@ -128,7 +126,7 @@ impl Reach<'_> {
     ) -> Result<Webhook, Problem> {
         let (account, id) = (webhook.account, webhook.id);
         let changed = self.api.change(self.tenant, move |staging| {
-            let before = staging.registry().webhook_of(account, id).cloned();
+            let before = staging.registry().webhook_of(account, id);
             let after = staging.update_webhook(account, id, change)?;
             let fields = before.map_or(Vec::new(), |before| changed_settings(&before, &after));
             Ok((Some(Deed::to_webhook(account, verb, id).with_fields(fields)), after))

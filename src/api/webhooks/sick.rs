@@ -70,7 +70,7 @@ pub struct SickList {
 
 /// Looks for the `max` worst.
 pub fn sick(api: &Api, tenant: &Tenant, max: usize) -> Result<SickList, Problem> {
-    let all: Vec<Arc<Webhook>> = api.store.registry().webhooks_of(tenant.account().number).cloned().collect();
+    let all: Vec<Arc<Webhook>> = api.store.registry().webhooks_of(tenant.account().number).collect();
     let (now, of) = (api.clock.now(), all.len());
     // What memory knows comes first: it costs nothing.
     let (well, ill): (Vec<_>, Vec<_>) = all.into_iter().partition(|webhook| webhook.is_active());

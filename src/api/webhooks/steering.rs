@@ -192,7 +192,7 @@ impl Reach<'_> {
         let webhook = self.webhook(id)?;
         let (account, id) = (webhook.account, webhook.id);
         let changed = self.api.change(self.tenant, move |staging| {
-            let webhook = staging.registry().webhook_of(account, id).cloned().ok_or(Refusal::NotFound("webhook"))?;
+            let webhook = staging.registry().webhook_of(account, id).ok_or(Refusal::NotFound("webhook"))?;
             match decide(&webhook, staging.now()) {
                 Ok(status) if status == webhook.status && resumes_at == webhook.resumes_at => {
                     Ok((None, Ok((*webhook).clone())))

@@ -48,7 +48,7 @@ impl Endpoint {
     /// The webhook of this id, also one that was deleted, if it is the account's.
     pub fn of(api: &Api, tenant: &Tenant, id: &str) -> Option<Self> {
         let number = webhook_ever(api, tenant, id).ok()?;
-        let webhook = api.store.registry().webhook(number).cloned()?;
+        let webhook = api.store.registry().webhook(number)?;
         Some(Self::shown(api, tenant, &webhook))
     }
 

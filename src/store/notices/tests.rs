@@ -438,6 +438,6 @@ fn mail_is_an_address_that_is_stored_like_any_other() {
     });
     bench.committer.let_go();
     bench.rest();
-    let known = bench.store.registry().webhook(id.number()).cloned().unwrap();
+    let known = bench.store.registry().webhook(id.number()).unwrap();
     assert_eq!((&known.url, known.notices), (&url, Some(Notices { quiet_seconds: 300 })));
 }

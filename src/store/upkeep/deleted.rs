@@ -19,7 +19,7 @@ pub struct Deleted(VecDeque<WebhookNumber>);
 impl Deleted {
     /// Every deleted webhook is looked at again.
     pub fn at_start(registry: &Registry) -> Self {
-        Self(registry.webhooks().filter(|webhook| webhook.is_deleted()).map(|webhook| webhook.number()).collect())
+        Self(registry.deleted_webhooks_from(0).collect())
     }
 }
 
@@ -38,9 +38,8 @@ impl Duty for Deleted {
     }
 
     fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
-        let is_deleted =
-            |number: &&WebhookNumber| registry.webhook(**number).is_some_and(|webhook| webhook.is_deleted());
-        self.0.extend(changed.iter().filter(is_deleted));
+        let is_gone = |number: &WebhookNumber| !registry.has_webhook(*number);
+        self.0.extend(changed.iter().copied().filter(is_gone));
     }
 }
 
@@ -54,11 +53,8 @@ impl Swept for Forgettable {
     const EVERY_MS: u64 = 5 * 60 * 1000;
 
     fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
-        let deleted: Vec<WebhookNumber> = {
-            let registry = staging.registry();
-            let deleted = registry.webhooks_from(from).filter(|webhook| webhook.is_deleted());
-            deleted.map(|webhook| webhook.number()).take(STEP_ROWS_MAX).collect()
-        };
+        let deleted: Vec<WebhookNumber> =
+            staging.registry().deleted_webhooks_from(from).take(STEP_ROWS_MAX).collect();
         let mut removed = 0;
         for number in &deleted {
             if removed >= STEP_ROWS_MAX {

@@ -93,8 +93,7 @@ impl Staging<'_> {
         let is_old = age.is_some_and(|ms| event.time() + ms <= self.keeping());
         let webhooks: Vec<WebhookNumber> = {
             let registry = self.registry();
-            let own = registry.webhooks_from(place.webhook).filter(|webhook| webhook.account == account);
-            own.map(|webhook| webhook.number()).take(STEP_WEBHOOKS_MAX).collect()
+            registry.webhooks_ever_of_from(account, place.webhook).take(STEP_WEBHOOKS_MAX).collect()
         };
         let is_last = webhooks.len() < STEP_WEBHOOKS_MAX;
         let mut ids: Vec<DeliveryId> = webhooks.iter().map(|number| event.delivery_to(*number)).collect();

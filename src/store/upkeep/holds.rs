@@ -33,7 +33,7 @@ impl Swept for Holds {
 
     fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
         let now = staging.keeping();
-        let next = staging.registry().webhooks_from(from).find(|webhook| held_since(webhook).is_some()).cloned();
+        let next = staging.registry().held_webhooks_from(from).next();
         let Some(webhook) = next else { return Ok(None) };
         let since = held_since(&webhook).expect("it was found by that");
         if now >= since + self.hold_ms {

@@ -103,7 +103,7 @@ impl Upkeep {
             Box::new(Ownerless::at_start()),
             Box::new(Deleted::at_start(registry)),
             Box::new(Sweep::of(Forgettable)),
-            Box::new(Unheld::at_start(registry)),
+            Box::new(Unheld::at_start(trees, registry)),
             Box::new(QuietTimes::at_start(trees)),
             Box::new(Resuming::at_start(registry)),
             Box::new(Jobs::at_start(registry)),

@@ -156,7 +156,7 @@ impl Staging<'_> {
             bytes += self.put_aside(Tree::Attempts, &attempt)?;
         }
         self.delivery_bytes_gone(webhook, bytes);
-        let account = self.registry().webhook(webhook).map(|webhook| webhook.account);
+        let account = self.registry().account_of_webhook(webhook);
         if let Some(account) = account {
             self.stage(Tree::Dead, layout::dead(account, id), None);
         }

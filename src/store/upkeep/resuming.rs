@@ -33,7 +33,7 @@ impl Resuming {
     /// Those that are paused now.
     pub fn at_start(registry: &Registry) -> Self {
         let mut resuming = Self::default();
-        registry.webhooks().filter_map(due).for_each(|due| resuming.put(due));
+        registry.held_webhooks_from(0).filter_map(due).for_each(|due| resuming.put(due));
         resuming
     }
 
@@ -56,7 +56,7 @@ impl Resuming {
     }
 }
 
-fn due(webhook: &Arc<Webhook>) -> Option<Due> {
+fn due(webhook: Arc<Webhook>) -> Option<Due> {
     webhook.resumes_at.map(|at| (at, webhook.account, webhook.id))
 }
 
@@ -98,7 +98,7 @@ impl Duty for Resuming {
 
 impl Staging<'_> {
     fn resume_if_due(&mut self, account: AccountNumber, id: WebhookId, now: UnixMs) -> Result<(), StoreError> {
-        let webhook = self.registry().webhook_of(account, id).cloned();
+        let webhook = self.registry().webhook_of(account, id);
         if webhook.is_none_or(|webhook| webhook.resumes_at.is_none_or(|at| at > now)) {
             return Ok(());
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn status(bench: &Bench, id: WebhookId) -> (&'static str, Option<UnixMs>) {
-        let webhook = bench.store.registry().webhook(id.number()).cloned().expect("it is there");
+        let webhook = bench.store.registry().webhook(id.number()).expect("it is there");
         (webhook.status.word(), webhook.resumes_at)
     }
 

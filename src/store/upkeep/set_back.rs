@@ -36,7 +36,7 @@ impl SetBack {
                 .is_ok_and(|tally| tally.last_attempt_at.is_some_and(|at| is_to_come(at, now)))
         });
         let mut webhooks: BTreeSet<WebhookNumber> = ahead.map(|(key, _)| layout::read_number(&key)).collect();
-        let paused = registry.webhooks().filter(|webhook| lasts_too_long(webhook, now));
+        let paused = registry.held_webhooks_from(0).filter(|webhook| lasts_too_long(webhook, now));
         webhooks.extend(paused.map(|webhook| webhook.number()));
         let webhooks = VecDeque::from_iter(webhooks);
         if !webhooks.is_empty() {
@@ -53,7 +53,7 @@ impl Duty for SetBack {
 
     fn step(&mut self, staging: &mut Staging<'_>) -> Result<(), StoreError> {
         let Some(number) = self.webhooks.front().copied() else { return Ok(()) };
-        let Some(webhook) = staging.registry().webhook(number).cloned() else {
+        let Some(webhook) = staging.registry().webhook(number) else {
             self.webhooks.pop_front();
             return Ok(());
         };

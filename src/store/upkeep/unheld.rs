@@ -10,6 +10,7 @@ use crate::store::duty::{Duty, STEP_ROWS_MAX};
 use crate::store::error::StoreError;
 use crate::store::layout::{self, Key, Tree, end_of};
 use crate::store::registry::Registry;
+use crate::store::rows;
 use crate::store::staging::Staging;
 use crate::store::trees::{Trees, Writes};
 
@@ -23,10 +24,11 @@ pub struct Unheld {
 }
 
 impl Unheld {
-    /// Every webhook is looked at again.
-    pub fn at_start(registry: &Registry) -> Self {
+    /// Every webhook that has an order key is looked at again.
+    pub fn at_start(trees: &Trees, registry: &Registry) -> Self {
         let mut unheld = Self { webhooks: VecDeque::new() };
-        unheld.add(registry.webhooks().filter(|webhook| !webhook.is_deleted()).map(|webhook| webhook.number()));
+        let ordered = rows::webhooks_in(trees, Tree::Ordered).map_while(Result::ok);
+        unheld.add(ordered.filter(|number| registry.has_webhook(*number)));
         unheld
     }
 
@@ -61,8 +63,8 @@ impl Duty for Unheld {
 
     fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
         let lets_go = |number: &WebhookNumber| {
-            let webhook = registry.webhook(*number).filter(|webhook| !webhook.is_deleted());
-            webhook.is_some_and(|webhook| !webhook.holds_order())
+            let webhook = registry.webhook(*number);
+            webhook.is_some_and(|webhook| !webhook.is_deleted() && !webhook.holds_order())
         };
         self.add(changed.iter().copied().filter(lets_go));
     }
