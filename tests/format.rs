@@ -206,7 +206,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
     let (store, mut committer) = open(&data);
     assert_all_found(&store);
     let greatest = store.registry().webhooks().map(|webhook| webhook.number()).max().expect("webhooks");
-    let another = (**store.registry().webhooks().next().expect("one")).clone();
+    let another = (*store.registry().webhooks().next().expect("one")).clone();
     let mut made = store.submit(|staging| staging.create_webhook(another, None)).expect("taken");
     while committer.step() {}
     let made = made.try_recv().expect("answered").expect("made").number();

@@ -1,5 +1,5 @@
 //! Which webhooks want something else than they did: who has asked ahead of the commit asks again for those alone. What
-//! stays true: one entry a webhook, and versions only grow, also when the registry is read anew.
+//! stays true: one entry a webhook and a bounded number of them, and versions only grow, also when the registry is read anew.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,10 +9,24 @@ use crate::domain::id::{AccountNumber, WebhookNumber};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
 
+/// Webhooks that are remembered one by one: who asks ahead is told soon, before so many have changed.
+const WEBHOOKS_MAX: usize = 1024;
+
+/// Those of an account that changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// These, without those that are gone.
+    These(Vec<WebhookNumber>),
+    /// It is not remembered which: any may have.
+    Any,
+}
+
 /// When each webhook changed last.
 #[derive(Debug, Default)]
 pub struct Changes {
     version: u64,
+    /// What changed up to then is remembered by account only.
+    floor: u64,
     /// Of each account, those that are forgotten included.
     accounts: HashMap<AccountNumber, u64>,
     webhooks: HashMap<WebhookNumber, u64>,
@@ -30,6 +44,10 @@ impl Changes {
         self.forget(account, number);
         self.webhooks.insert(number, self.version);
         self.in_order.insert((account, self.version), number);
+        if self.webhooks.len() > WEBHOOKS_MAX {
+            (self.webhooks, self.in_order) = Default::default();
+            self.floor = self.version;
+        }
     }
 
     /// A webhook is gone.
@@ -52,13 +70,16 @@ impl Changes {
         }
     }
 
-    /// The account's webhooks that changed since then and are not gone, if there was any change.
-    pub fn since(&self, account: AccountNumber, then: Version) -> Option<Vec<WebhookNumber>> {
+    /// The account's webhooks that changed since then, if there was any change.
+    pub fn since(&self, account: AccountNumber, then: Version) -> Option<Changed> {
         if self.accounts.get(&account).is_none_or(|latest| *latest <= then.0) {
             return None;
         }
+        if then.0 < self.floor {
+            return Some(Changed::Any);
+        }
         let later = self.in_order.range((account, then.0 + 1)..=(account, u64::MAX));
-        Some(later.map(|(_, number)| *number).collect())
+        Some(Changed::These(later.map(|(_, number)| *number).collect()))
     }
 }
 
@@ -76,11 +97,28 @@ mod tests {
         assert_eq!((changes.since(1, then), changes.since(2, then), changes.since(3, start)), (None, None, None));
         changes.note(1, 11);
         changes.note(1, 10);
-        assert_eq!(changes.since(1, then), Some(vec![11, 10]), "each once");
+        let these = |numbers: &[WebhookNumber]| Some(Changed::These(numbers.to_vec()));
+        assert_eq!(changes.since(1, then), these(&[11, 10]), "each once");
         assert_eq!(changes.since(2, then), None, "others' changes do not count");
         let later = changes.version();
         changes.forget(1, 11);
-        assert_eq!((changes.since(1, later), changes.since(1, start)), (Some(vec![]), Some(vec![10])));
+        assert_eq!((changes.since(1, later), changes.since(1, start)), (these(&[]), these(&[10])));
+    }
+
+    #[test]
+    fn of_very_many_changes_it_is_remembered_that_there_were_some() {
+        let mut changes = Changes::default();
+        let start = changes.version();
+        let most = WEBHOOKS_MAX as WebhookNumber;
+        (1..=most).for_each(|number| changes.note(1, number));
+        let before = changes.version();
+        changes.note(2, most + 1);
+        assert_eq!(changes.since(1, start), Some(Changed::Any));
+        assert_eq!(changes.since(1, before), None, "others' changes do not count");
+        let then = changes.version();
+        changes.note(1, 7);
+        assert_eq!(changes.since(1, then), Some(Changed::These(vec![7])));
+        assert_eq!(changes.since(1, before), Some(Changed::Any));
     }
 
     #[test]
@@ -92,7 +130,8 @@ mod tests {
         let mut changes = Changes::default();
         changes.follow(&before);
         changes.note(1, 10);
-        assert_eq!((changes.since(1, then), changes.since(2, then)), (Some(vec![10]), Some(vec![])));
+        let these = |numbers: &[WebhookNumber]| Some(Changed::These(numbers.to_vec()));
+        assert_eq!((changes.since(1, then), changes.since(2, then)), (these(&[10]), these(&[])));
         assert!(changes.version() > then);
     }
 }

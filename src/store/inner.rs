@@ -187,7 +187,7 @@ impl Inner {
         for row in trees.all(Tree::Webhooks) {
             let webhook =
                 row.and_then(|(key, sealed)| self.seals.keys().open::<Webhook>(Tree::Webhooks, &key, &sealed));
-            trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(&webhook));
+            trees.readable(webhook)?.into_iter().for_each(|webhook| registry.put_webhook(webhook));
         }
         for row in trees.all(Tree::Users) {
             let user = row.and_then(|(key, sealed)| self.seals.keys().open::<User>(Tree::Users, &key, &sealed));

@@ -256,7 +256,7 @@ impl Staging<'_> {
         webhook.attempts_key.get_or_insert_with(|| self.new_key());
         self.seal(Tree::Webhooks, layout::number(webhook.number()).to_vec(), &webhook);
         self.notice.changed.push(webhook.number());
-        self.registry_mut().put_webhook(&webhook);
+        self.registry_mut().put_webhook(webhook);
     }
 }
 

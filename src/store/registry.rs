@@ -9,7 +9,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 use super::audience::Audience;
-use super::changes::{Changes, Version};
+use super::changes::{Changed, Changes, Version};
 use super::own_types::{KnownType, OwnTypes};
 use super::people::People;
 use super::roll::Roll;
@@ -181,6 +181,10 @@ impl Registry {
     pub fn webhook_of_uid(&self, account: AccountNumber, uid: &str) -> Option<Arc<Webhook>> {
         self.webhook(self.uids.find(account, uid)?)
     }
+    /// All webhooks, the oldest first, deleted ones included.
+    pub fn webhooks(&self) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.webhooks.all()
+    }
     /// The numbers of all webhooks, ascending, without deleted ones.
     pub fn webhook_numbers(&self) -> impl Iterator<Item = WebhookNumber> {
         self.webhooks.numbers()
@@ -324,7 +328,10 @@ impl Registry {
     /// The webhooks of the account that want something else since then. Without those that are forgotten altogether: if
     /// there is an answer at all, who asks must also look whether each is still there.
     pub(super) fn changed_since(&self, account: AccountNumber, then: Version) -> Option<Vec<WebhookNumber>> {
-        self.changes.since(account, then)
+        self.changes.since(account, then).map(|changed| match changed {
+            Changed::These(webhooks) => webhooks,
+            Changed::Any => self.webhooks.ever_of(account, 0).collect(),
+        })
     }
 
     /// This registry was read anew: whatever was known by that one may have changed.
@@ -406,19 +413,19 @@ impl Registry {
         }
     }
 
-    pub(super) fn put_webhook(&mut self, webhook: &Webhook) {
+    pub(super) fn put_webhook(&mut self, webhook: Webhook) {
         let number = webhook.number();
         let old = self.webhooks.get(number);
-        if old.as_ref().is_none_or(|old| !wants_alike(old, webhook)) {
+        if old.as_ref().is_none_or(|old| !wants_alike(old, &webhook)) {
             old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.forget_wants(old));
             if !webhook.is_deleted() {
-                self.learn_wants(webhook);
+                self.learn_wants(&webhook);
             }
             self.changes.note(webhook.account, number);
         }
         old.iter().filter(|old| !old.is_deleted()).for_each(|old| self.disown(old));
         if !webhook.is_deleted() {
-            self.own(webhook);
+            self.own(&webhook);
         }
         self.webhooks.put(webhook);
     }

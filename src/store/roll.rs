@@ -100,6 +100,11 @@ impl Roll {
         self.packed.get(&number).map(Packed::id)
     }
 
+    /// All webhooks, the oldest first, deleted ones included. Each is unpacked as it is come to.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.packed.iter().map(|(number, packed)| self.seen(*number, packed))
+    }
+
     /// The numbers of all webhooks, ascending, without deleted ones.
     pub fn numbers(&self) -> impl Iterator<Item = WebhookNumber> {
         self.packed.iter().filter(|(_, packed)| packed.held != Held::Deleted).map(|(number, _)| *number)
@@ -146,11 +151,13 @@ impl Roll {
     }
 
     /// Puts a webhook in the place of the one of its number.
-    pub fn put(&mut self, webhook: &Webhook) {
+    pub fn put(&mut self, webhook: Webhook) {
         let number = webhook.number();
         self.of_accounts.insert((webhook.account, number));
-        self.packed.insert(number, Packed::of(webhook));
-        self.unpacked.remove(&number);
+        self.packed.insert(number, Packed::of(&webhook));
+        if self.unpacked.remove(&number).is_some() {
+            self.unpacked.insert(number, Arc::new(webhook));
+        }
     }
 
     /// Takes one out.

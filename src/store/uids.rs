@@ -7,7 +7,7 @@ use crate::domain::webhook::Webhook;
 
 /// The own ids of all webhooks that were not deleted.
 #[derive(Debug, Default)]
-pub struct Uids(HashMap<AccountNumber, HashMap<String, WebhookNumber>>);
+pub struct Uids(HashMap<AccountNumber, HashMap<Box<str>, WebhookNumber>>);
 
 impl Uids {
     /// The account's webhook of this own id.
@@ -18,14 +18,14 @@ impl Uids {
     /// Enters a webhook, if it has one.
     pub fn learn(&mut self, webhook: &Webhook) {
         if let Some(uid) = &webhook.uid {
-            self.0.entry(webhook.account).or_default().insert(uid.clone(), webhook.number());
+            self.0.entry(webhook.account).or_default().insert(uid.as_str().into(), webhook.number());
         }
     }
 
     /// Takes out a webhook that was entered so.
     pub fn forget(&mut self, webhook: &Webhook) {
         let (Some(uid), Some(own)) = (&webhook.uid, self.0.get_mut(&webhook.account)) else { return };
-        own.remove(uid);
+        own.remove(uid.as_str());
         if own.is_empty() {
             self.0.remove(&webhook.account);
         }

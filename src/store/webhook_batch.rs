@@ -184,7 +184,7 @@ mod tests {
         let over = put(&mut bench, vec![named("a"), named("b"), named("c")], 3);
         assert!(matches!(over, Err((2, Refusal::OverQuota { limit: 3, .. }))), "{over:?}");
         assert_eq!(bench.store.registry().count_of_webhooks(1), 1);
-        assert_eq!(bench.store.registry().webhook_of(1, id), Some(&before));
+        assert_eq!(bench.store.registry().webhook_of(1, id), Some(before.clone()));
         assert_eq!(
             bench.store.meters().groups.load(std::sync::atomic::Ordering::Relaxed),
             groups,

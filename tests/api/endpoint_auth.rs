@@ -63,7 +63,7 @@ async fn each_way_is_shown_as_it_was_set_without_its_secret() {
         let seen = server.get(&path).send().await.data(200)["auth"].clone();
         server.ask("PATCH", &path).json(json!({ "auth": seen })).send().await.data(200);
         let registry = server.store.registry();
-        let webhook = registry.webhooks().find(|webhook| webhook.id.to_string() == id(&made)).cloned();
+        let webhook = registry.webhooks().find(|webhook| webhook.id.to_string() == id(&made));
         drop(registry);
         let kept = webhook.and_then(|webhook| webhook.auth.clone()).expect("it is kept");
         assert_eq!(kept.secret().reveal(), HUSH, "{auth}");

@@ -115,7 +115,7 @@ proptest! {
             // The store was opened again.
             let mut read = Registry::default();
             read.follow(&registry.read().unwrap());
-            registry.read().unwrap().webhooks().for_each(|webhook| read.put_webhook((**webhook).clone()));
+            registry.read().unwrap().webhooks().for_each(|webhook| read.put_webhook((*webhook).clone()));
             *registry.write().unwrap() = read;
         }
         after.iter().for_each(|(number, form)| set(&mut registry.write().unwrap(), *number, *form));
