@@ -370,3 +370,34 @@ fn mail_has_a_rate_of_its_own_whatever_its_webhook_says() {
     };
     assert_eq!((of("mailto:ops@example.com"), of("https://example.com/")), (Some(PACE), Some(limit)));
 }
+
+#[test]
+fn a_lane_rests_that_holds_nothing_and_waits_for_nothing() {
+    let rests = |lane: &Lane| lane.rests(NOON);
+    let (mut lane, ids) = lane_with(rules(), 1);
+    assert!(!rests(&lane), "it holds one");
+    sent(&mut lane, NOON);
+    assert!(!rests(&lane), "one is out");
+    lane.came_back(ids[0], None);
+    assert!(rests(&lane));
+    lane.more_fresh();
+    assert!(!rests(&lane), "there is more to read");
+    lane.take_fresh(Vec::new(), false);
+    lane.came_back(ids[0], Some(NOON + 5));
+    assert!(!rests(&lane), "a retry is to come");
+    lane.take_due(Vec::new(), None);
+    assert!(rests(&lane));
+    assert!(rests(&Lane::at_rest(rules(), &Tally::default(), NOON)));
+
+    let (lane, _) = lane_with(Rules { active: false, ..rules() }, 2);
+    assert!(rests(&lane), "nothing goes out before its webhook changes");
+    let (lane, _) = lane_with(Rules { active: false, probe_at: Some(NOON + 5), ..rules() }, 2);
+    assert!(!rests(&lane), "it is to be looked at then");
+    let (mut lane, _) = lane_with(Rules { is_pulled: true, ..rules() }, 2);
+    assert!(rests(&lane), "nobody asks");
+    lane.want(1);
+    assert!(!rests(&lane));
+    let (mut lane, _) = lane_with(Rules { first_attempts_per_day: Some(0), ..rules() }, 0);
+    lane.more_fresh();
+    assert!(!rests(&lane), "it goes on tomorrow");
+}

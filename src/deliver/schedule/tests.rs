@@ -87,7 +87,14 @@ impl Bench {
 
     /// The delivery's first attempt failed; it is tried again then.
     fn retry_at(&mut self, delivery: DeliveryId, at: UnixMs) {
-        let outcome = Outcome::Status(500);
+        self.settle(delivery, Outcome::Status(500), Next::RetryAt(at));
+    }
+
+    fn succeed(&mut self, delivery: DeliveryId) {
+        self.settle(delivery, Outcome::Status(200), Next::Succeeded);
+    }
+
+    fn settle(&mut self, delivery: DeliveryId, outcome: Outcome, next: Next) {
         let summary = AttemptSummary { number: 1, started_at: NOW, duration_ms: 0, outcome };
         let attempt = Attempt {
             summary,
@@ -98,7 +105,6 @@ impl Bench {
             trace: Default::default(),
         };
         let (disable, strain) = (DisableRule::default(), Strain::Neutral);
-        let next = Next::RetryAt(at);
         self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
         while self.committer.step() {}
     }
@@ -354,4 +360,72 @@ fn a_webhook_that_waits_for_a_place_says_so() {
     assert_eq!(waits(&scheduler, one).0, 1);
     scheduler.handed_back(first, Some(Why::NoConnection), NOW);
     assert_eq!(waits(&scheduler, one), (0, Some(Why::NoConnection)));
+}
+
+#[test]
+fn a_start_makes_lanes_for_those_alone_that_have_something_to_send() {
+    let mut bench = Bench::new();
+    let [_, fresh, waits] = ["rest", "a", "b"].map(|filter| bench.webhook(filter).number());
+    ["a", "b"].into_iter().for_each(|event_type| bench.publish(event_type));
+    let mut before = bench.scheduler(10);
+    let out: Vec<DeliveryId> = std::iter::from_fn(|| before.next(NOW)).map(|claim| claim.delivery.id).collect();
+    let later = out.into_iter().find(|id| id.webhook() == waits).expect("it is out");
+    bench.retry_at(later, NOW + 50);
+    let mut scheduler = bench.scheduler(10);
+    let again: Vec<_> = std::iter::from_fn(|| scheduler.next(NOW)).map(|claim| claim.delivery.id.webhook()).collect();
+    assert_eq!((again, scheduler.lanes()), (vec![fresh], 2));
+    let next = scheduler.next_turn().expect("a retry is to come");
+    assert!(next <= NOW + 60, "{next}");
+}
+
+#[test]
+fn a_lane_that_rests_goes_where_there_are_many_and_is_made_again_as_it_was() {
+    let mut bench = Bench::new();
+    let [one, other] = ["a", "b"].map(|filter| bench.webhook(filter));
+    let limit = RateLimit { per_second: None, per_minute: Some(2), burst: 2 };
+    bench.change(one, move |webhook| webhook.rate_limit = Some(limit));
+    let mut scheduler = bench.scheduler(10);
+    scheduler.lanes_max = 1;
+    let goes_out = |bench: &mut Bench, scheduler: &mut Scheduler, event_type: &str| {
+        bench.publish(event_type);
+        [one, other].into_iter().for_each(|id| scheduler.more_fresh(id.number()));
+        scheduler.next(NOW).map(|claim| claim.delivery.id)
+    };
+    let ended = |scheduler: &mut Scheduler, delivery| {
+        scheduler.settled(Settled { delivery, next_attempt_at: None, strain: Strain::Well, paused_until: 0 }, NOW);
+        assert!(scheduler.next(NOW).is_none());
+    };
+    let first = goes_out(&mut bench, &mut scheduler, "a").expect("it goes out");
+    bench.succeed(first);
+    let beside = goes_out(&mut bench, &mut scheduler, "b").expect("it goes out");
+    assert_eq!(scheduler.lanes(), 2, "one of them is out, the other was not yet heard to have ended");
+    ended(&mut scheduler, first);
+    // The other's comes to its end, and more lanes are made: the first rests by then.
+    scheduler.lanes_max = 1;
+    let third = bench.webhook("c").number();
+    scheduler.webhook_changed(third);
+    assert!(scheduler.next(NOW).is_none());
+    let has_lane = |scheduler: &Scheduler, id: WebhookId| scheduler.lanes.contains_key(&id.number());
+    assert_eq!((has_lane(&scheduler, one), has_lane(&scheduler, other)), (false, true), "what is out stays");
+    let standing = scheduler.standing(one.number(), NOW).expect("it was looked at");
+    assert_eq!(standing.wait, Some(Why::NothingToSend.for_now()), "it stands as if it had its lane");
+    ended(&mut scheduler, beside);
+    assert!(goes_out(&mut bench, &mut scheduler, "a").is_some(), "one of two is left of its rate limit");
+    assert_eq!(goes_out(&mut bench, &mut scheduler, "a"), None, "and then none");
+}
+
+#[test]
+fn a_retry_that_is_heard_of_without_a_lane_is_waited_for() {
+    let mut bench = Bench::new();
+    let number = bench.webhook("a").number();
+    bench.publish("a");
+    let mut before = bench.scheduler(10);
+    let delivery = before.next(NOW).expect("it goes out").delivery.id;
+    let mut scheduler = bench.scheduler(10);
+    (scheduler.ready, scheduler.is_ready) = Default::default();
+    bench.retry_at(delivery, NOW + 50);
+    let settled = Settled { delivery, next_attempt_at: Some(NOW + 50), strain: Strain::Neutral, paused_until: 0 };
+    scheduler.settled(settled, NOW);
+    assert!(scheduler.next(NOW).is_none());
+    assert!(scheduler.lanes.contains_key(&number) && scheduler.next_turn().is_some());
 }
