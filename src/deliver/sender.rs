@@ -57,8 +57,8 @@ mod shaping;
 
 /// Events whose bodies a sender keeps at hand, so that one event to many webhooks is read and prepared once.
 const PREPARED_MAX: usize = 64;
-/// Webhooks that are kept ready before it is looked which of them are gone.
-const TARGETS_MAX_MIN: usize = 1024;
+/// Webhooks that are kept ready before those that are not in use are let go.
+const TARGETS_MAX_MIN: usize = 4096;
 /// Bodies above this size are not kept at hand.
 const PREPARED_BYTES_MAX: usize = 256 * 1024;
 /// Why there is nothing to send.
@@ -98,7 +98,7 @@ pub struct Sender {
     tools: Tools,
     requests: Requests,
     targets: RefCell<HashMap<WebhookNumber, Rc<Target>>>,
-    /// Above so many it is looked which of their webhooks are gone.
+    /// With so many it is looked which of them are in use.
     targets_max: Cell<usize>,
     prepared: RefCell<Cache<EventAndDialect, Rc<Ready>>>,
     /// Those that are out, so that all who send one share its body.
@@ -385,7 +385,7 @@ impl Sender {
         match targets.get(&webhook.number()) {
             Some(target) if target.is_of(webhook, &dialects) => target.clone(),
             _ => {
-                self.let_go_of_deleted(&mut targets);
+                self.let_go_of_idle(&mut targets);
                 // What is under way as the webhook was before is broken off with the rest.
                 let broken_off = targets.get(&webhook.number()).map(|before| before.broken_off.clone());
                 let registry = self.tools.store.registry();
@@ -400,16 +400,12 @@ impl Sender {
         }
     }
 
-    /// Now and then: a webhook that is gone leaves neither memory nor keys behind.
-    fn let_go_of_deleted(&self, targets: &mut HashMap<WebhookNumber, Rc<Target>>) {
+    /// Now and then: a webhook that is gone, or rests, leaves neither memory nor keys behind.
+    fn let_go_of_idle(&self, targets: &mut HashMap<WebhookNumber, Rc<Target>>) {
         if targets.len() < self.targets_max.get() {
             return;
         }
-        let registry = self.tools.store.registry();
-        targets.retain(|number, target| {
-            let is_deleted = !registry.has_webhook(*number);
-            !is_deleted || Rc::strong_count(target) > 1
-        });
+        targets.retain(|_, target| Target::is_in_use(target));
         self.targets_max.set((targets.len() * 2).max(TARGETS_MAX_MIN));
     }
 

@@ -102,7 +102,14 @@ impl Target {
 
     /// Whether it was made of this webhook as it is, and of the dialects in force.
     pub fn is_of(&self, webhook: &Arc<Webhook>, dialects: &Arc<Dialects>) -> bool {
-        Arc::ptr_eq(&self.webhook, webhook) && Arc::ptr_eq(&self.dialects, dialects)
+        // One that was not used for a while was unpacked anew.
+        let is_same = || Arc::ptr_eq(&self.webhook, webhook) || self.webhook == *webhook;
+        Arc::ptr_eq(&self.dialects, dialects) && is_same()
+    }
+
+    /// Whether something goes out by it, or by what its webhook was before.
+    pub fn is_in_use(this: &Rc<Self>) -> bool {
+        Rc::strong_count(this) > 1 || Rc::strong_count(&this.broken_off) > 1
     }
 
     /// The keys that sign now, the newest first.

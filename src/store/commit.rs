@@ -287,6 +287,7 @@ impl Committer {
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
         let written = seen.and_then(|()| trees.write(&writes)).and_then(|keys| {
             self.carried.sums = sums;
+            self.carried.tallies.let_go_of_many();
             for (account, change) in kept_changes {
                 let kept = self.carried.kept_by.change(account, change);
                 if change > 0 && self.inner.is_over_quota(account, kept) {
