@@ -190,6 +190,23 @@ mod tests {
         of(dialects, Webhook { secrets, ..webhook(dialect) })
     }
 
+    #[test]
+    fn a_target_is_of_its_webhook_as_it_is_wherever_that_lies_and_in_use_while_something_goes_out() {
+        let target = Rc::new(target(Dialects::shipped(), "standard", Vec::new()));
+        let is_of = |webhook: Webhook| target.is_of(&Arc::new(webhook), &target.dialects);
+        assert!(is_of((*target.webhook).clone()));
+        assert!(!is_of(Webhook { name: Some("another".into()), ..(*target.webhook).clone() }));
+        assert!(!target.is_of(&target.webhook, &Arc::new(Dialects::shipped())));
+        assert!(!Target::is_in_use(&target));
+        let goes_out = target.clone();
+        assert!(Target::is_in_use(&target));
+        drop(goes_out);
+        let as_it_was = target.broken_off.clone();
+        assert!(Target::is_in_use(&target));
+        drop(as_it_was);
+        assert!(!Target::is_in_use(&target));
+    }
+
     fn event() -> Event {
         Event {
             id: EventId(1 << 80),
