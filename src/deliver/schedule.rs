@@ -146,12 +146,11 @@ impl Scheduler {
     pub fn settled(&mut self, settled: Settled, now: UnixMs) {
         let number = settled.delivery.webhook();
         self.give_back(settled.delivery);
-        match self.lanes.get_mut(&number) {
-            Some(lane) => drop(lane.settled(&settled, now)),
-            None if settled.next_attempt_at.is_none() => return,
-            None => {}
+        let lane = self.lanes.get_mut(&number).map(|lane| lane.settled(&settled, now));
+        // Without a lane nobody knows of a retry that is to come.
+        if lane.is_some() || settled.next_attempt_at.is_some() {
+            self.make_ready(number);
         }
-        self.make_ready(number);
     }
 
     /// A claim was handed back unsent: nothing happened to it, and its webhook is looked at again in a while. `lacks`: what

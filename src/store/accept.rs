@@ -339,7 +339,8 @@ impl Staging<'_> {
 
     fn place_in_order(&self, delivery: &Delivery, order_keys: &OrderKeys) -> Option<Place> {
         let registry = self.registry();
-        let webhook = registry.webhook(delivery.id.webhook())?;
+        let number = delivery.id.webhook();
+        let webhook = registry.has_order(number).then(|| registry.webhook(number))??;
         webhook.order.as_ref().and_then(|order| order_keys.place(order))
     }
 

@@ -168,9 +168,7 @@ pub fn bring_up(
     }
     let changed: BTreeSet<WebhookNumber> = changed.into_iter().collect();
     let paths: Vec<KeyPath> = registry.order_paths(account).cloned().collect();
-    let is_as_it_was = |number: &WebhookNumber| {
-        !changed.contains(number) && registry.has_webhook(*number)
-    };
+    let is_as_it_was = |number: &WebhookNumber| !changed.contains(number) && registry.has_webhook(*number);
     let mut wanting = asked.wanting;
     for (event, wanting) in events.iter().zip(&mut wanting) {
         wanting.webhooks.retain(is_as_it_was);

@@ -31,7 +31,7 @@ impl Staging<'_> {
     /// what has a place in it does not follow from the event, and one that was lost must not be taken for one that has none.
     pub(super) fn may_be_late(&self, webhooks: &[WebhookNumber]) -> bool {
         let (registry, count) = (self.registry(), webhooks.len());
-        let has_order = |webhook: &WebhookNumber| registry.webhook(*webhook).is_some_and(|known| known.order.is_some());
+        let has_order = |webhook: &WebhookNumber| registry.has_order(*webhook);
         count <= DELIVERIES_MAX
             && self.trees().late().count() + self.late.len() + count <= HELD_MAX
             && !webhooks.iter().any(has_order)

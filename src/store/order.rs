@@ -49,7 +49,8 @@ impl Staging<'_> {
 
     /// Whether one that used up its retries holds up those behind it.
     pub(super) fn holds(&self, webhook: WebhookNumber) -> bool {
-        self.registry().webhook(webhook).is_some_and(|webhook| webhook.holds_order())
+        let registry = self.registry();
+        registry.has_order(webhook) && registry.webhook(webhook).is_some_and(|webhook| webhook.holds_order())
     }
 
     /// As [`Self::leave_order`], whatever the webhook says: somebody discarded it, or it is gone.

@@ -172,6 +172,10 @@ impl Registry {
     pub fn account_of_webhook(&self, number: WebhookNumber) -> Option<AccountNumber> {
         self.webhooks.account_of(number)
     }
+    /// Whether the deliveries of this webhook go out in an order.
+    pub(super) fn has_order(&self, number: WebhookNumber) -> bool {
+        self.webhooks.has_order(number)
+    }
     /// The webhook of this id in this account, unless it was deleted.
     pub fn webhook_of(&self, account: AccountNumber, id: WebhookId) -> Option<Arc<Webhook>> {
         let webhook = self.webhook(id.number())?;

@@ -30,6 +30,7 @@ struct Packed {
     record: Zeroizing<Box<[u8]>>,
     account: AccountNumber,
     held: Held,
+    has_order: bool,
 }
 
 /// Why a webhook's deliveries do not go out.
@@ -52,9 +53,9 @@ impl Packed {
             false => Held::Back,
         };
         // Copied, since what a vector has too much stays with a box that is made of it.
-        let packed = Self { record: Zeroizing::new(Box::from(&record[..])), account: webhook.account, held };
+        let packed = Zeroizing::new(Box::from(&record[..]));
         record.zeroize();
-        packed
+        Self { record: packed, account: webhook.account, held, has_order: webhook.order.is_some() }
     }
 
     fn unpack(&self) -> Webhook {
@@ -93,6 +94,11 @@ impl Roll {
     /// Whether it is there and was not deleted.
     pub fn is_there(&self, number: WebhookNumber) -> bool {
         self.packed.get(&number).is_some_and(|packed| packed.held != Held::Deleted)
+    }
+
+    /// Whether its deliveries go out in an order, also of a deleted one.
+    pub fn has_order(&self, number: WebhookNumber) -> bool {
+        self.packed.get(&number).is_some_and(|packed| packed.has_order)
     }
 
     /// Its id, also of a deleted one.

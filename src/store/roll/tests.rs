@@ -94,6 +94,7 @@ proptest! {
             let webhook = known.get(&number);
             prop_assert_eq!(seen(&roll, number), webhook.cloned());
             prop_assert_eq!(roll.account_of(number), webhook.map(|webhook| webhook.account));
+            prop_assert_eq!(roll.has_order(number), webhook.is_some_and(|webhook| webhook.order.is_some()));
             prop_assert_eq!(roll.id_of(number), webhook.map(|webhook| webhook.id));
             prop_assert_eq!(roll.is_there(number), webhook.is_some_and(|webhook| !webhook.is_deleted()));
         }

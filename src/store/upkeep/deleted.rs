@@ -53,8 +53,7 @@ impl Swept for Forgettable {
     const EVERY_MS: u64 = 5 * 60 * 1000;
 
     fn some(&mut self, staging: &mut Staging<'_>, from: WebhookNumber) -> Result<Option<WebhookNumber>, StoreError> {
-        let deleted: Vec<WebhookNumber> =
-            staging.registry().deleted_webhooks_from(from).take(STEP_ROWS_MAX).collect();
+        let deleted: Vec<WebhookNumber> = staging.registry().deleted_webhooks_from(from).take(STEP_ROWS_MAX).collect();
         let mut removed = 0;
         for number in &deleted {
             if removed >= STEP_ROWS_MAX {

@@ -2,7 +2,6 @@
 //! written down with it; and of each webhook one time at most is kept in mind.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use crate::domain::audit::{Actor, Deed};
 use crate::domain::id::{AccountNumber, WebhookId, WebhookNumber};
@@ -33,7 +32,7 @@ impl Resuming {
     /// Those that are paused now.
     pub fn at_start(registry: &Registry) -> Self {
         let mut resuming = Self::default();
-        registry.held_webhooks_from(0).filter_map(due).for_each(|due| resuming.put(due));
+        registry.held_webhooks_from(0).filter_map(|webhook| due(&webhook)).for_each(|due| resuming.put(due));
         resuming
     }
 
@@ -56,7 +55,7 @@ impl Resuming {
     }
 }
 
-fn due(webhook: Arc<Webhook>) -> Option<Due> {
+fn due(webhook: &Webhook) -> Option<Due> {
     webhook.resumes_at.map(|at| (at, webhook.account, webhook.id))
 }
 
@@ -88,7 +87,7 @@ impl Duty for Resuming {
 
     fn look_at(&mut self, changed: &[WebhookNumber], registry: &Registry) {
         for number in changed {
-            match registry.webhook(*number).and_then(due) {
+            match registry.webhook(*number).and_then(|webhook| due(&webhook)) {
                 Some(due) => self.put(due),
                 None => self.forget(*number),
             }
