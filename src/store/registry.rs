@@ -203,7 +203,23 @@ impl Registry {
     }
     /// The webhooks of an account, the oldest first, without deleted ones. Each is unpacked as it is come to.
     pub fn webhooks_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
-        self.webhooks.of(account)
+        self.webhooks.of(account, 0)
+    }
+    /// The same from that number on.
+    pub fn webhooks_of_from(
+        &self,
+        account: AccountNumber,
+        number: WebhookNumber,
+    ) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.webhooks.of(account, number)
+    }
+    /// Those of an account that are active, or those that are not, the oldest first.
+    pub fn webhooks_of_kind(
+        &self,
+        account: AccountNumber,
+        active: bool,
+    ) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.webhooks.of_kind(account, active)
     }
     /// Their ids.
     pub fn webhook_ids_of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = WebhookId> {

@@ -137,9 +137,15 @@ impl Roll {
         self.of_accounts.range((account, from)..=(account, WebhookNumber::MAX)).map(|(_, number)| *number)
     }
 
-    /// The account's webhooks, the oldest first, without deleted ones. Each is unpacked as it is come to.
-    pub fn of(&self, account: AccountNumber) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
-        self.there(account, 0).map(|(number, packed)| self.seen(number, packed))
+    /// The account's webhooks from that number on, the oldest first, without deleted ones. Each is unpacked as it is come to.
+    pub fn of(&self, account: AccountNumber, from: WebhookNumber) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        self.there(account, from).map(|(number, packed)| self.seen(number, packed))
+    }
+
+    /// Those that are active, or those that are not, in the same way.
+    pub fn of_kind(&self, account: AccountNumber, active: bool) -> impl DoubleEndedIterator<Item = Arc<Webhook>> {
+        let some = self.there(account, 0).filter(move |(_, packed)| (packed.held == Held::No) == active);
+        some.map(|(number, packed)| self.seen(number, packed))
     }
 
     /// The ids of those from that number on.

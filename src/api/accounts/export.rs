@@ -204,8 +204,8 @@ impl Export {
     fn webhooks(&mut self, out: &mut Vec<u8>, after: Option<WebhookId>) -> Result<Place, Problem> {
         let some: Vec<Arc<Webhook>> = {
             let registry = self.api.store.registry();
-            let is_next = |webhook: &Arc<Webhook>| after.is_none_or(|after| webhook.number() > after.number());
-            registry.webhooks_of(self.account.number).filter(is_next).take(ROWS).collect()
+            let from = after.map_or(0, |after| after.number().saturating_add(1));
+            registry.webhooks_of_from(self.account.number, from).take(ROWS).collect()
         };
         let reach = Reach::of(&self.api, &self.reader, None);
         for webhook in &some {

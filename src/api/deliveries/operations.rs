@@ -90,17 +90,16 @@ struct Webhooks(HashMap<WebhookNumber, Arc<Webhook>>);
 
 impl Webhooks {
     fn of(api: &Api, account: AccountNumber, only: Option<WebhookNumber>) -> Result<Self, Problem> {
-        let webhooks: HashMap<_, _> = {
-            let registry = api.store.registry();
-            let numbers: Vec<_> = only.map_or_else(|| registry.webhooks_ever_of(account).collect(), |one| vec![one]);
-            numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?))).collect()
-        };
-        if webhooks.len() > WEBHOOKS_TOGETHER_MAX {
+        let registry = api.store.registry();
+        let some = || registry.webhooks_ever_of(account).take(WEBHOOKS_TOGETHER_MAX + 1).collect();
+        let numbers: Vec<_> = only.map_or_else(some, |one| vec![one]);
+        if numbers.len() > WEBHOOKS_TOGETHER_MAX {
             let message =
                 format!("is missing: deliveries to more than {WEBHOOKS_TOGETHER_MAX} webhooks are not listed together");
             return Err(Invalid::new("webhook", message).into());
         }
-        Ok(Self(webhooks))
+        let webhooks = numbers.into_iter().filter_map(|number| Some((number, registry.webhook(number)?)));
+        Ok(Self(webhooks.collect()))
     }
 
     fn numbers(&self) -> Vec<WebhookNumber> {

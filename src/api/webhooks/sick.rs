@@ -70,13 +70,16 @@ pub struct SickList {
 
 /// Looks for the `max` worst.
 pub fn sick(api: &Api, tenant: &Tenant, max: usize) -> Result<SickList, Problem> {
-    let all: Vec<Arc<Webhook>> = api.store.registry().webhooks_of(tenant.account().number).collect();
-    let (now, of) = (api.clock.now(), all.len());
+    let (now, account) = (api.clock.now(), tenant.account().number);
     // What memory knows comes first: it costs nothing.
-    let (well, ill): (Vec<_>, Vec<_>) = all.into_iter().partition(|webhook| webhook.is_active());
-    let is_whole = ill.len() + well.len() <= EXAMINED_MAX;
+    let (of, all): (usize, Vec<Arc<Webhook>>) = {
+        let registry = api.store.registry();
+        let (ill, well) = (registry.webhooks_of_kind(account, false), registry.webhooks_of_kind(account, true).rev());
+        (registry.count_of_webhooks(account), ill.chain(well).take(EXAMINED_MAX).collect())
+    };
+    let is_whole = of <= EXAMINED_MAX;
     let mut found = Vec::new();
-    for webhook in ill.into_iter().chain(well.into_iter().rev()).take(EXAMINED_MAX) {
+    for webhook in all {
         let tally = api.store.tally(webhook.number())?;
         if let Some((ailment, since)) = ailment(&webhook, &tally, now) {
             found.push((ailment, since.unwrap_or(0), webhook, tally));

@@ -110,7 +110,15 @@ proptest! {
             let own = || behind().filter(|webhook| webhook.account == account);
             prop_assert_eq!(roll.ever_of(account, from).collect::<Vec<_>>(), numbers(own().collect()));
             let there: Vec<_> = own().filter(|webhook| !webhook.is_deleted()).map(|webhook| webhook.id).collect();
-            prop_assert_eq!(roll.ids_of(account, from).collect::<Vec<_>>(), there);
+            prop_assert_eq!(roll.ids_of(account, from).collect::<Vec<_>>(), there.clone());
+            prop_assert_eq!(roll.of(account, from).map(|webhook| webhook.id).collect::<Vec<_>>(), there);
+            for active in [false, true] {
+                let is_so = |webhook: &&Webhook| {
+                    webhook.account == account && !webhook.is_deleted() && webhook.is_active() == active
+                };
+                let of_kind: Vec<_> = roll.of_kind(account, active).map(|webhook| webhook.number()).collect();
+                prop_assert_eq!(of_kind, numbers(known.values().filter(is_so).collect()));
+            }
         }
     }
 }
