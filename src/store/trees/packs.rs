@@ -191,9 +191,12 @@ enum At {
     Nowhere,
     /// Into a pack that was there: its place, its last key, its rows.
     Pack(Key, Key, Vec<(Key, IVec)>),
-    /// Where nothing lies before this key.
-    Free(Option<IVec>, Vec<(Key, IVec)>),
+    /// Where nothing lies before that key, once it was looked up.
+    Free(Option<Next>, Vec<(Key, IVec)>),
 }
+
+/// The next key at which something lies, if there is one.
+type Next = Option<IVec>;
 
 impl<L: Lying> Placing<'_, L> {
     fn all(mut self, changes: &Changes) -> Result<(), StoreError> {
@@ -212,9 +215,16 @@ impl<L: Lying> Placing<'_, L> {
     fn one(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
         match &mut self.at {
             At::Pack(_, last, rows) if key.len() == KEY_BYTES && key <= last => return Ok(put(rows, key, after)),
-            At::Free(next, rows) if is_before(next.as_deref(), key) && is_beside(rows, key) => {
-                rows.extend(after.map(|after| (key.clone(), after)));
-                return Ok(None);
+            At::Free(next, rows) if is_beside(rows, key) => {
+                let next = match next {
+                    Some(next) => next,
+                    None => next.insert(self.lying.after(self.tree, &place(&rows[0].0))?),
+                };
+                if is_before(next.as_deref(), key) {
+                    rows.extend(after.map(|after| (key.clone(), after)));
+                    return Ok(None);
+                }
+                self.leave();
             }
             _ => self.leave(),
         }
@@ -240,8 +250,7 @@ impl<L: Lying> Placing<'_, L> {
             return self.elsewhere(key, after);
         }
         if let Some(after) = after {
-            let next = self.lying.after(self.tree, &place(key))?;
-            self.at = At::Free(next, vec![(key.clone(), after)]);
+            self.at = At::Free(None, vec![(key.clone(), after)]);
         }
         Ok(None)
     }
