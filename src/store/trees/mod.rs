@@ -18,6 +18,7 @@ pub mod mark;
 mod on_sled;
 pub mod opened;
 mod packs;
+mod pressed;
 mod rows;
 mod unpacking;
 mod writes;
