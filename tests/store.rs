@@ -115,7 +115,26 @@ impl Bench {
         self.settle_by(DisableRule::default(), id, number, outcome, next);
     }
 
+    /// All of these succeed in one group.
+    fn succeed(&mut self, ids: &[DeliveryId]) {
+        let settlement = |id| self.settlement(DisableRule::default(), id, 1, Outcome::Status(200), Next::Succeeded);
+        ids.iter().for_each(|id| self.store.settle(settlement(*id)));
+        while self.committer.step() {}
+    }
+
     fn settle_by(&mut self, disable: DisableRule, delivery: DeliveryId, number: u16, outcome: Outcome, next: Next) {
+        self.store.settle(self.settlement(disable, delivery, number, outcome, next));
+        while self.committer.step() {}
+    }
+
+    fn settlement(
+        &self,
+        disable: DisableRule,
+        delivery: DeliveryId,
+        number: u16,
+        outcome: Outcome,
+        next: Next,
+    ) -> Settlement {
         let summary = AttemptSummary { number, started_at: self.clock.now(), duration_ms: 3, outcome };
         let attempt = Attempt {
             summary,
@@ -126,8 +145,7 @@ impl Bench {
             trace: Default::default(),
         };
         let strain = Strain::Neutral;
-        self.store.settle(Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false });
-        while self.committer.step() {}
+        Settlement { delivery, attempt, next, disable, strain, dice: 0.0, rate_limited: false }
     }
 }
 
@@ -175,6 +193,27 @@ fn an_event_from_accept_to_success_touches_two_keys_of_its_own() {
     bench.settle(id, 1, Next::Succeeded);
     assert_eq!(keys(&bench) - before, 1 + 2);
     assert_eq!(bench.store.delivery(id).unwrap().unwrap().state, DeliveryState::Succeeded);
+}
+
+/// What a key costs is paid once for the events of a group, and once for the outcomes of one.
+#[test]
+fn events_of_one_group_and_their_outcomes_share_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::founded(dir.path());
+    bench.webhook("*");
+    let keys = |bench: &Bench| bench.store.meters().keys.load(Ordering::Relaxed);
+    let before = keys(&bench);
+    let accepted = bench.now(|staging| staging.accept(1, (0..8).map(|_| event("{}")).collect(), None)).unwrap();
+    assert_eq!(keys(&bench) - before, 1 + 3 + 1);
+    let ids: Vec<_> = accepted.iter().map(|accepted| bench.only_delivery(accepted)).collect();
+    let before = keys(&bench);
+    bench.succeed(&ids);
+    assert_eq!(keys(&bench) - before, 1 + 2);
+    drop(bench);
+    let bench = Bench::open(dir.path());
+    assert!(accepted.iter().all(|accepted| bench.store.event(1, accepted.id).unwrap().is_some()));
+    let ended = |id: &DeliveryId| bench.store.delivery(*id).unwrap().unwrap().state == DeliveryState::Succeeded;
+    assert!(ids.iter().all(ended));
 }
 
 #[test]

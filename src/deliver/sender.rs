@@ -439,7 +439,7 @@ impl Sender {
         if is_tight && room.charge(account).may_grow_to(self.tools.store.event_bytes(account, id)?).is_err() {
             return Err(Unsent::NoRoom);
         }
-        let Some(event) = self.tools.store.event(account, id)? else { return Ok(None) };
+        let Some(event) = self.tools.store.event_to_send(account, id)? else { return Ok(None) };
         let many = event.webhooks.len() > 1;
         let is_small = event.data.len() <= PREPARED_BYTES_MAX;
         let ready = Rc::new(Ready::of(event, target.dialect.clone()));

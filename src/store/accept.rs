@@ -2,6 +2,7 @@
 //! which make deliveries of their own.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::asking::{self, Budget};
 use super::error::{Refusal, StoreError};
@@ -260,7 +261,11 @@ impl Staging<'_> {
             trace: new.trace,
             rows_are_late,
         };
-        let record = event_rows::encode(&event, &(new.data, new.actor, new.metadata));
+        let parts = (new.data, new.actor, new.metadata);
+        let record = event_rows::encode(&event, &parts);
+        if rows_are_late && body.is_none() && event.webhooks.len() == 1 {
+            self.notice.handed.push(Arc::new(event.with_copies_of(&parts)));
+        }
         let mut bytes = 0;
         for (tree, key, value) in event_rows::in_pieces(layout::event(account, event.id), record) {
             bytes += key.len() + value.len();

@@ -220,7 +220,7 @@ impl Committer {
         self.follow_settings(&trees);
         let turns = usize::from(!self.upkeep.is_tried());
         let watch = Stopwatch::start();
-        let (notice, written) = self.write(&trees, &mut group);
+        let (mut notice, written) = self.write(&trees, &mut group);
         self.count_time(&group, watch);
         let Group { settlements, requests } = group;
         for request in requests {
@@ -230,6 +230,10 @@ impl Committer {
             Ok(()) => {
                 self.alone = self.alone.saturating_sub(turns);
                 self.expects = !notice.fresh.is_empty();
+                let handed = std::mem::take(&mut notice.handed);
+                if !notice.payload_gone {
+                    self.inner.handed.put(handed, self.inner.clock.now());
+                }
                 self.upkeep.look_at(&notice.changed, &self.inner.registry.read().expect("not poisoned"));
                 self.inner.tell(notice);
             }
@@ -298,6 +302,10 @@ impl Committer {
             self.inner.spool.group(&writes, self.carried.is_space_low);
             self.inner.to_come.store(self.carried.to_come.deliveries(), Ordering::Relaxed);
             self.inner.commits.count_group(keys);
+            if notice.payload_gone {
+                // Before it is counted: who sees that looks here again.
+                self.inner.handed.forget_all();
+            }
             self.inner.commits.payloads_gone.fetch_add(u64::from(notice.payload_gone), Ordering::Relaxed);
             if keys > 0 {
                 self.unsynced.get_or_insert(moment.now);

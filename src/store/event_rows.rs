@@ -94,6 +94,12 @@ impl EventHead {
         self.webhooks.iter().map(|number| self.id.delivery_to(*number))
     }
 
+    /// Together with a copy of its body, which is often a part of a request that is much longer.
+    pub fn with_copies_of(&self, (data, actor, metadata): &Parts) -> Event {
+        let copied = |part: &Bytes| Bytes::copy_from_slice(part);
+        self.clone().with((copied(data), actor.as_ref().map(copied), metadata.as_ref().map(copied)))
+    }
+
     /// Together with its body.
     fn with(self, (data, actor, metadata): Parts) -> Event {
         let Self { id, account, name, event_type, created_at, test, webhooks, channels, fingerprint, trace, .. } = self;

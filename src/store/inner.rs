@@ -12,6 +12,7 @@ use super::error::{OpenError, StoreError};
 use super::fare::Fare;
 use super::foreseen::Foreseen;
 use super::growth::Sizes;
+use super::handed::Handed;
 use super::journal::Journal;
 use super::keeping::Keeping;
 use super::kept::KeptBy;
@@ -100,6 +101,8 @@ pub struct Inner {
     /// Bytes of events whose bodies are being written ahead.
     pub ahead: Arc<ByteBudget>,
     pub listener: OnceLock<Arc<dyn Listener>>,
+    /// What was accepted a moment ago, for whoever sends it.
+    pub handed: Handed,
     pub space_low: AtomicBool,
     /// As of the last commit.
     pub sums: Mutex<Sums>,

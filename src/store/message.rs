@@ -1,5 +1,7 @@
 //! What goes into the store and comes out of it: events to accept, outcomes to record, and what is told of a commit.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -7,6 +9,7 @@ use super::event_rows::{EventHead, Parts};
 use crate::domain::backoff::Strain;
 use crate::domain::delivery::{Attempt, Delivery};
 use crate::domain::disable::DisableRule;
+use crate::domain::event::Event;
 use crate::domain::id::{DeliveryId, EventId, WebhookNumber};
 use crate::domain::notice;
 use crate::domain::retry::Next;
@@ -146,6 +149,8 @@ pub struct Notice {
     pub changed: Vec<WebhookNumber>,
     /// Outcomes that are recorded now.
     pub settled: Vec<Settled>,
+    /// Events of which one delivery was made, which are handed over in memory.
+    pub handed: Vec<Arc<Event>>,
     /// The payload of an event was deleted or purged: nobody sends it any more.
     pub payload_gone: bool,
     /// The store was reopened: what was in memory about it is void.

@@ -37,6 +37,7 @@ mod forget;
 #[doc(hidden)]
 pub mod fuzzing;
 mod growth;
+mod handed;
 mod handle;
 mod histories;
 mod inner;

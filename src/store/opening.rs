@@ -12,6 +12,7 @@ use super::damage::Reports;
 use super::error::OpenError;
 use super::fare::Fare;
 use super::foreseen::Foreseen;
+use super::handed::Handed;
 use super::handle::Store;
 use super::inner::{Commits, InForce, Inner};
 use super::journal::{Journal, Rows};
@@ -64,6 +65,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         shapers: Arc::new(Turns::new(cores().div_ceil(2), 0)),
         ahead: ByteBudget::new(bounds.bytes_max),
         listener: OnceLock::new(),
+        handed: Handed::default(),
         space_low: AtomicBool::new(false),
         sums: Mutex::default(),
         to_come: AtomicU64::new(0),

@@ -44,6 +44,11 @@ impl Store {
         })
     }
 
+    /// The same for who sends it, the only one who does: it may be at hand, and is not afterwards.
+    pub fn event_to_send(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        self.0.handed.take(account, id).map_or_else(|| self.event(account, id), |event| Ok(Some(event)))
+    }
+
     /// How large an event of the account is, in bytes of its record, without reading it; 0 if there is none.
     pub fn event_bytes(&self, account: AccountNumber, id: EventId) -> Result<usize, StoreError> {
         let key = layout::event(account, id);

@@ -107,10 +107,12 @@ impl Load {
         let authority =
             authority.ok_or_else(|| CliError::Failed("the bench needs a --url like http://127.0.0.1:7080".into()))?;
         let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
-        let request = request(authority, server.key.as_deref(), &webhooks.event_type(0), bytes as usize);
-        let connect =
-            || Producer::connect(&address, &request).map_err(CliError::io(format!("cannot connect to {address}")));
-        let producers = (0..producers).map(|_| connect()).collect::<Result<_, _>>()?;
+        let event_type = webhooks.event_type(0);
+        let connect = |producer| {
+            let request = request(authority, server.key.as_deref(), &event_type, bytes as usize, producer);
+            Producer::connect(&address, request).map_err(CliError::io(format!("cannot connect to {address}")))
+        };
+        let producers = (0..producers).map(connect).collect::<Result<_, _>>()?;
         Ok(Self { clock, webhooks, producers, seen: Rc::default() })
     }
 
@@ -185,18 +187,18 @@ impl Run {
 }
 
 impl Producer {
-    fn connect(address: &str, request: &[u8]) -> io::Result<Self> {
+    fn connect(address: &str, request: Vec<u8>) -> io::Result<Self> {
         let stream = std::net::TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let (from, to) = TcpStream::from_std(stream)?.into_split();
         let after = |mark: &str| {
-            memchr::memmem::find(request, mark.as_bytes()).expect("the request has its marks") + mark.len()
+            memchr::memmem::find(&request, mark.as_bytes()).expect("the request has its marks") + mark.len()
         };
         let (sent_at, event_at) = (after(SENT_MARK), after(EVENT_MARK));
         // The type ends with it.
         let turn_at = after(TYPE_END) - TYPE_END.len() - TYPE_DIGITS;
-        Ok(Self { to, from: Messages::new(from), request: request.to_vec(), turn_at, sent_at, event_at })
+        Ok(Self { to, from: Messages::new(from), request, turn_at, sent_at, event_at })
     }
 
     /// Posts at its `pace`: the time of its first event, and the time from one to the next.
@@ -249,14 +251,14 @@ impl Producer {
     }
 }
 
-/// A request with an event of this type, whose body has `bytes` bytes.
-fn request(authority: &str, key: Option<&str>, event_type: &str, bytes: usize) -> Vec<u8> {
+/// A request of this producer with an event of this type, whose body has `bytes` bytes.
+fn request(authority: &str, key: Option<&str>, event_type: &str, bytes: usize, producer: u32) -> Vec<u8> {
     let body = |pad: &str| {
         let (sent, event) =
             (format_args!("{SENT_MARK}{:0SENT_DIGITS$}\"", 0), format_args!("{EVENT_MARK}{:0EVENT_DIGITS$}\"", 0));
         format!("{{\"type\":\"{event_type}{TYPE_END}{sent},{event},\"pad\":\"{pad}\"}}}}")
     };
-    let body = body(&"x".repeat(bytes.saturating_sub(body("").len())));
+    let body = body(&text(bytes.saturating_sub(body("").len()), producer));
     let key = key.map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"));
     let length = body.len();
     format!(
@@ -266,13 +268,35 @@ fn request(authority: &str, key: Option<&str>, event_type: &str, bytes: usize) -
     .into_bytes()
 }
 
+/// So many bytes that can be pressed about as well as what products say: words, and between them ids and amounts, which cannot.
+fn text(bytes: usize, producer: u32) -> String {
+    const WORDS: &str = "customer invoice order paid amount currency total status created updated address street city country \
+                         email name phone items price quantity discount tax shipped pending succeeded subscription plan trial";
+    let words: Vec<_> = WORDS.split(' ').collect();
+    let mut state = u64::from(producer) + 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut text = String::with_capacity(bytes + 32);
+    while text.len() < bytes {
+        text.push_str(words[next() as usize % words.len()]);
+        match next() % 3 {
+            0 => text.push_str(&format!(" {:08x} ", next() & 0xffff_ffff)),
+            _ => text.push_str(": "),
+        }
+    }
+    text.truncate(bytes);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_request_has_the_size_that_was_asked_for() {
-        let request = String::from_utf8(request("host:1", Some("key"), "a.b.0000", 1024)).expect("is text");
+        let request = String::from_utf8(request("host:1", Some("key"), "a.b.0000", 1024, 7)).expect("is text");
         let (head, body) = request.split_once("\r\n\r\n").expect("a head and a body");
         assert_eq!(body.len(), 1024);
         assert!(head.ends_with("Content-Length: 1024"), "{head}");

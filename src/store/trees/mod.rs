@@ -13,17 +13,19 @@ pub mod in_memory;
 pub mod late;
 mod ledger;
 pub mod loss;
+mod lying;
 pub mod mark;
 mod on_sled;
 pub mod opened;
 mod packs;
+mod pressed;
+mod rows;
 mod unpacking;
 mod writes;
 
 use std::collections::VecDeque;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sled::IVec;
 
@@ -35,12 +37,13 @@ use adding_up::AddingUp;
 pub use adding_up::Amount;
 use files::free_bytes_at;
 pub use held::Row;
-use held::SledRows;
-use in_memory::{Memory, MemoryRows};
 use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
+use lying::{In, RowsOf};
 use on_sled::OnSled;
 use packs::{Lying, Pack};
+use rows::Closing;
+pub use rows::Rows;
 use unpacking::Unpacking;
 pub use writes::Writes;
 
@@ -50,47 +53,6 @@ pub struct Trees {
     late: Late,
     closing: Closing,
     reports: Arc<Reports>,
-}
-
-enum In {
-    /// In a directory.
-    Sled(Box<OnSled>),
-    /// In memory: as durable as the process.
-    Memory(Memory),
-}
-
-impl In {
-    /// What lies in a range.
-    fn range(&self, tree: Tree, range: impl RangeBounds<Key>) -> RowsOf {
-        match self {
-            In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
-            In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
-        }
-    }
-}
-
-impl Lying for In {
-    fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        match self {
-            In::Sled(sled) => sled.range(tree, ..=key.to_vec()).next_back_row().transpose(),
-            In::Memory(memory) => memory.at_or_before(tree, key),
-        }
-    }
-
-    fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        let from = (Bound::Excluded(key.to_vec()), Bound::Unbounded);
-        Ok(self.range(tree, from).next().transpose()?.map(|(key, _)| key))
-    }
-}
-
-/// Whether the store is being closed; clones know it of the same trees.
-#[derive(Clone, Default)]
-struct Closing(Arc<AtomicBool>);
-
-impl Closing {
-    fn check(&self) -> Result<(), StoreError> {
-        if self.0.load(Ordering::Relaxed) { Err(StoreError::Unavailable) } else { Ok(()) }
-    }
 }
 
 impl Trees {
@@ -121,7 +83,7 @@ impl Trees {
 
     /// From now on whoever reads is told that the store is closed, so that the last handle is dropped soon.
     pub fn begin_to_close(&self) {
-        self.closing.0.store(true, Ordering::Relaxed);
+        self.closing.begin();
     }
 
     /// Reads one key.
@@ -224,7 +186,7 @@ impl Trees {
     }
 
     fn rows(&self, tree: Tree, held: VecDeque<Row>, of: Unpacking<RowsOf>) -> Rows {
-        Rows { tree, of: Merged::of(held, of), closing: self.closing.clone(), has_failed: false }
+        Rows::of(tree, Merged::of(held, of), self.closing.clone())
     }
 
     /// What a look found; `None` and a report if it met a row that cannot be read.
@@ -374,126 +336,6 @@ pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
     match &settings.memory {
         Some(_) => Ok(u64::MAX),
         None => free_bytes_at(&settings.path),
-    }
-}
-
-/// Rows of a range. Owns what it needs: no lock is held between two rows. One whose checksum does not fit is an error in
-/// its turn, and the others follow; any other error is the end: what cannot be read once would be tried for ever.
-pub struct Rows {
-    tree: Tree,
-    of: Merged<Unpacking<RowsOf>>,
-    closing: Closing,
-    has_failed: bool,
-}
-
-enum RowsOf {
-    /// Of a directory.
-    Sled(SledRows),
-    /// Of memory.
-    Memory(MemoryRows),
-}
-
-impl Iterator for RowsOf {
-    type Item = Result<Row, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            RowsOf::Sled(rows) => rows.next_row(),
-            RowsOf::Memory(rows) => rows.next(),
-        }
-    }
-}
-
-impl DoubleEndedIterator for RowsOf {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        match self {
-            RowsOf::Sled(rows) => rows.next_back_row(),
-            RowsOf::Memory(rows) => rows.next_back(),
-        }
-    }
-}
-
-impl Rows {
-    /// The keys alone: for who does not ask for the values, they need not be readable.
-    pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<IVec, StoreError>> {
-        Keys(self)
-    }
-
-    /// The rows as they lie there, their checksums at their ends: [`value_of`] checks them.
-    pub fn stored(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
-        std::iter::from_fn(move || self.next_stored_or_fail())
-    }
-
-    /// The same from the other end.
-    pub fn stored_back(mut self) -> impl Iterator<Item = Result<Row, StoreError>> {
-        std::iter::from_fn(move || self.next_back_stored())
-    }
-
-    fn checked(&self, row: Result<Row, StoreError>) -> Result<Row, StoreError> {
-        let (key, stored) = row?;
-        let value = value_of(self.tree, &key, stored)?;
-        Ok((key, value))
-    }
-
-    fn next_stored_or_fail(&mut self) -> Option<Result<Row, StoreError>> {
-        fail::fail_point!("store.page", !self.has_failed, |_| {
-            self.has_failed = true;
-            Some(Err(StoreError::Broken("a failpoint".into())))
-        });
-        self.next_stored()
-    }
-
-    fn next_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| of.next(Iterator::next))
-    }
-
-    fn next_back_stored(&mut self) -> Option<Result<Row, StoreError>> {
-        self.take(|of| of.next_back(DoubleEndedIterator::next_back))
-    }
-
-    fn take(
-        &mut self,
-        one: impl FnOnce(&mut Merged<Unpacking<RowsOf>>) -> Option<Result<Row, StoreError>>,
-    ) -> Option<<Self as Iterator>::Item> {
-        if self.has_failed {
-            return None;
-        }
-        let row = self.closing.check().map_or_else(|closed| Some(Err(closed)), |()| one(&mut self.of));
-        self.has_failed = matches!(row, Some(Err(_)));
-        row
-    }
-}
-
-impl Iterator for Rows {
-    type Item = Result<Row, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.next_stored()?;
-        Some(self.checked(row))
-    }
-}
-
-impl DoubleEndedIterator for Rows {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let row = self.next_back_stored()?;
-        Some(self.checked(row))
-    }
-}
-
-/// Keys of a range.
-struct Keys(Rows);
-
-impl Iterator for Keys {
-    type Item = Result<IVec, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.next_stored()?.map(|(key, _)| key))
-    }
-}
-
-impl DoubleEndedIterator for Keys {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        Some(self.0.next_back_stored()?.map(|(key, _)| key))
     }
 }
 

@@ -4,14 +4,15 @@
 //! - A pack lies at the key of its first row with a byte behind it, so it is told from a row that lies alone, and the greatest key that is not
 //!   greater than that of a row leads to where the row is, or would be. No other row or pack lies between its first row and its last.
 //! - A row never moves to a smaller key: who lists rows in order while they are written meets each of them.
-//! - Each row keeps its own checksum, so a flipped bit costs one row; where rows begin has one too, and a pack in which that
-//!   does not fit is a single row that cannot be read.
+//! - Each row keeps its own checksum, so a flipped bit costs one row, or those of a pack that is pressed; where rows begin has one too, and a
+//!   pack in which that does not fit, or that cannot be unpressed, is a single row that cannot be read.
 
 use std::ops::Range;
 
 use sled::IVec;
 
 use super::held::Row;
+use super::pressed::{Press, unpressed};
 use super::writes::{Changes, Writes};
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
@@ -30,10 +31,17 @@ const ROW_BYTES_MAX: usize = PACK_BYTES / 2;
 const COUNT_BYTES: usize = 2;
 const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
 const SUM_BYTES: usize = 4;
+/// Joined to the count: the rows are pressed together.
+const PRESSED: u16 = 0x8000;
 
 /// Whether rows of this tree may lie in packs.
 pub fn has_packs(tree: Tree) -> bool {
     matches!(tree, Tree::Events | Tree::Closed)
+}
+
+/// Whether its packs are pressed: what is sealed cannot be made smaller.
+fn is_pressed(tree: Tree) -> bool {
+    tree == Tree::Events
 }
 
 /// Where a pack lies whose first row has this key. Of whatever key: what lies there or before it leads to the row.
@@ -49,25 +57,36 @@ pub fn is_place(key: &[u8]) -> bool {
 /// A pack that can be read: where its rows are in it.
 pub struct Pack {
     prefix: [u8; PREFIX_BYTES],
+    /// As it lies, with the ends of keys and the lengths.
     stored: IVec,
     count: usize,
+    /// The rows, one behind the other.
+    rows: IVec,
 }
 
 impl Pack {
-    /// What is stored at the place of a pack; `None` if its frame is not whole.
+    /// What is stored at the place of a pack; `None` if it cannot be read.
     pub fn read(tree: Tree, place: &[u8], stored: IVec) -> Option<Self> {
         let prefix = *place.first_chunk()?;
-        let count = usize::from(u16::from_be_bytes(*stored.first_chunk()?));
-        let pack = Self { prefix, stored, count };
-        let frame = pack.stored.get(..pack.values_at())?;
+        let said = u16::from_be_bytes(*stored.first_chunk()?);
+        let pack = Self { prefix, stored, count: usize::from(said & !PRESSED), rows: IVec::default() };
+        let (frame, rows) = pack.stored.split_at_checked(pack.rows_at())?;
         let (frame, found) = frame.split_last_chunk()?;
-        (sum(tree, place, frame) == *found && pack.spans().last()?.end == pack.stored.len()).then_some(pack)
+        if sum(tree, place, frame) != *found {
+            return None;
+        }
+        let bytes = pack.spans().last()?.end;
+        let rows = match said & PRESSED {
+            0 => pack.stored.subslice(pack.rows_at(), rows.len()),
+            _ => IVec::from(unpressed(rows, bytes)?),
+        };
+        (rows.len() == bytes).then_some(Self { rows, ..pack })
     }
 
     /// All rows, in order.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row> + '_ {
         let spans: Vec<_> = self.spans().collect();
-        spans.into_iter().enumerate().map(|(n, span)| (self.key(n), self.stored.subslice(span.start, span.len())))
+        spans.into_iter().enumerate().map(|(n, span)| (self.key(n), self.rows.subslice(span.start, span.len())))
     }
 
     /// The row of this key, if there is one.
@@ -82,7 +101,7 @@ impl Pack {
             return None;
         }
         let span = self.spans().nth(low)?;
-        Some(self.stored.subslice(span.start, span.len()))
+        Some(self.rows.subslice(span.start, span.len()))
     }
 
     /// Whether a row of this key belongs into it: it does not come behind the last one.
@@ -91,7 +110,7 @@ impl Pack {
         key.get(..PREFIX_BYTES) == Some(&self.prefix) && key[PREFIX_BYTES..] <= *last
     }
 
-    fn values_at(&self) -> usize {
+    fn rows_at(&self) -> usize {
         COUNT_BYTES + self.count * ENTRY_BYTES + SUM_BYTES
     }
 
@@ -111,7 +130,7 @@ impl Pack {
     }
 
     fn spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
-        (0..self.count).scan(self.values_at(), |at, n| {
+        (0..self.count).scan(0, |at, n| {
             let length = self.entry(n).last_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
             let span = *at..*at + length;
             *at = span.end;
@@ -121,16 +140,21 @@ impl Pack {
 }
 
 /// The value of a pack that lies there, of rows in order.
-fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
-    let count = u16::try_from(rows.len()).expect("a pack is small");
-    let mut bytes = count.to_be_bytes().to_vec();
+fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)], press: &mut Press) -> Vec<u8> {
+    let mut all = Vec::with_capacity(PACK_BYTES);
+    rows.iter().for_each(|(_, stored)| all.extend_from_slice(stored));
+    let pressed = if is_pressed(tree) { press.pressed(&all) } else { None };
+    let count = u16::try_from(rows.len()).ok().filter(|count| count & PRESSED == 0).expect("a pack is small");
+    let said = if pressed.is_some() { count | PRESSED } else { count };
+    let mut bytes = Vec::with_capacity(COUNT_BYTES + rows.len() * ENTRY_BYTES + SUM_BYTES + all.len());
+    bytes.extend_from_slice(&said.to_be_bytes());
     for (key, stored) in rows {
         bytes.extend_from_slice(&key[PREFIX_BYTES..]);
         bytes.extend_from_slice(&u16::try_from(stored.len()).expect("a value is short").to_be_bytes());
     }
     let found = sum(tree, place, &bytes);
     bytes.extend_from_slice(&found);
-    rows.iter().for_each(|(_, stored)| bytes.extend_from_slice(stored));
+    bytes.extend_from_slice(&pressed.unwrap_or(all));
     bytes
 }
 
@@ -166,10 +190,11 @@ pub trait Lying {
 /// Places what a group writes: rows of the trees that have packs go where they lie, or into packs. Gives what is to be written, and what
 /// becomes of those rows.
 pub fn placed(writes: &Writes, lying: &impl Lying) -> Result<(Writes, Vec<Changed>), StoreError> {
-    let (mut placed, mut changed) = (Writes::default(), Vec::new());
+    let (mut placed, mut changed, mut press) = (Writes::default(), Vec::new(), Press::default());
     for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
         if has_packs(tree) {
-            Placing { tree, lying, to: &mut placed, changed: &mut changed, at: At::Nowhere }.all(changes)?;
+            let (to, changed, press) = (&mut placed, &mut changed, &mut press);
+            Placing { tree, lying, to, changed, press, at: At::Nowhere }.all(changes)?;
         } else {
             changes.iter().for_each(|(key, value)| placed.push_as_it_is(tree, key.clone(), value.clone()));
         }
@@ -183,6 +208,7 @@ struct Placing<'a, L> {
     lying: &'a L,
     to: &'a mut Writes,
     changed: &'a mut Vec<Changed>,
+    press: &'a mut Press,
     at: At,
 }
 
@@ -191,9 +217,12 @@ enum At {
     Nowhere,
     /// Into a pack that was there: its place, its last key, its rows.
     Pack(Key, Key, Vec<(Key, IVec)>),
-    /// Where nothing lies before this key.
-    Free(Option<IVec>, Vec<(Key, IVec)>),
+    /// Where nothing lies before that key, once it was looked up.
+    Free(Option<Next>, Vec<(Key, IVec)>),
 }
+
+/// The next key at which something lies, if there is one.
+type Next = Option<IVec>;
 
 impl<L: Lying> Placing<'_, L> {
     fn all(mut self, changes: &Changes) -> Result<(), StoreError> {
@@ -212,9 +241,16 @@ impl<L: Lying> Placing<'_, L> {
     fn one(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
         match &mut self.at {
             At::Pack(_, last, rows) if key.len() == KEY_BYTES && key <= last => return Ok(put(rows, key, after)),
-            At::Free(next, rows) if is_before(next.as_deref(), key) && is_beside(rows, key) => {
-                rows.extend(after.map(|after| (key.clone(), after)));
-                return Ok(None);
+            At::Free(next, rows) if is_beside(rows, key) => {
+                let next = match next {
+                    Some(next) => next,
+                    None => next.insert(self.lying.after(self.tree, &place(&rows[0].0))?),
+                };
+                if is_before(next.as_deref(), key) {
+                    rows.extend(after.map(|after| (key.clone(), after)));
+                    return Ok(None);
+                }
+                self.leave();
             }
             _ => self.leave(),
         }
@@ -240,8 +276,7 @@ impl<L: Lying> Placing<'_, L> {
             return self.elsewhere(key, after);
         }
         if let Some(after) = after {
-            let next = self.lying.after(self.tree, &place(key))?;
-            self.at = At::Free(next, vec![(key.clone(), after)]);
+            self.at = At::Free(None, vec![(key.clone(), after)]);
         }
         Ok(None)
     }
@@ -267,12 +302,12 @@ impl<L: Lying> Placing<'_, L> {
         let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
         let is_fit = bytes <= PACK_BYTES_MAX && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
         if is_fit && !rows.is_empty() {
-            let value = written(self.tree, &at, &rows);
+            let value = written(self.tree, &at, &rows, self.press);
             return self.to.push_as_it_is(self.tree, at, Some(value));
         }
         // The first part stays where the pack was, unless its first row is one to lie alone.
         let mut parts = parts(rows).into_iter().peekable();
-        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
+        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part, self.press));
         self.to.push_as_it_is(self.tree, at, stays);
         parts.for_each(|part| self.write_part(part));
     }
@@ -287,7 +322,7 @@ impl<L: Lying> Placing<'_, L> {
             [_] => part.remove(0),
             rows => {
                 let at = place(&rows[0].0);
-                let value = written(self.tree, &at, rows);
+                let value = written(self.tree, &at, rows, self.press);
                 (at, IVec::from(value))
             }
         };

@@ -185,6 +185,41 @@ fn no_bit_of_where_rows_begin_can_flip_unseen_and_one_of_a_row_costs_that_row() 
     }
 }
 
+/// Rows that are pressed together are whole or told.
+#[test]
+fn no_bit_of_rows_that_are_pressed_can_flip_unseen() {
+    let tree = Tree::Events;
+    let rows: Vec<_> = (0..5)
+        .map(|id| (key(1, id), IVec::from(format!("{id}: the same words again and again").repeat(9).as_bytes())))
+        .collect();
+    let at = place(&rows[0].0);
+    let stored = written(tree, &at, &rows, &mut Press::default());
+    let read = |stored: &[u8]| {
+        Some(
+            Pack::read(tree, &at, IVec::from(stored))?
+                .rows()
+                .map(|(key, stored)| (key.to_vec(), stored))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let all: usize = rows.iter().map(|(_, stored)| stored.len()).sum();
+    assert!(stored.len() < all / 2, "it is pressed");
+    assert_eq!(read(&stored), Some(rows.clone()));
+    for bit in 0..stored.len() * 8 {
+        let mut flipped = stored.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // What is read all the same has other bytes, which the checksum of a row tells, or the very same.
+        let keys = |rows: &[(Key, IVec)]| rows.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        assert!(read(&flipped).is_none_or(|read| keys(&read) == keys(&rows)), "bit {bit}");
+    }
+    for bytes in 0..stored.len() {
+        assert_eq!(read(&stored[..bytes]), None, "cut at {bytes}");
+    }
+    // It is not asked for once there is little to gain.
+    let few = written(tree, &at, &rows[..1], &mut Press::default());
+    assert_eq!(Pack::read(tree, &at, IVec::from(few)).map(|pack| pack.rows().count()), Some(1));
+}
+
 /// Who lists rows while a pack is parted meets each once.
 #[test]
 fn a_pack_that_is_parted_while_rows_are_listed_hides_none_and_shows_none_twice() {
