@@ -173,4 +173,18 @@ mod tests {
         bench.put(Tree::Quarantine, layout::quarantined(Tree::Accounts, &layout::number(8)), vec![1]);
         assert_eq!((greatest(layout::META_LAST_WEBHOOK), greatest(layout::META_LAST_ACCOUNT)), (7, 8));
     }
+
+    #[test]
+    fn webhooks_are_found_by_one_look_each_however_many_rows_they_have() {
+        let bench = Bench::new();
+        let found = |tree| webhooks_in(&bench.trees(), tree).collect::<Result<Vec<_>, _>>().unwrap();
+        assert!(found(Tree::Waiting).is_empty());
+        for (webhook, rows) in [(1, 3), (2, 1), (7, 2), (WebhookNumber::MAX, 2)] {
+            (0..rows).for_each(|n| bench.put(Tree::Waiting, layout::numbered(webhook, n), vec![1]));
+        }
+        bench.put(Tree::Due, layout::numbered(3, 1), vec![1]);
+        assert_eq!(found(Tree::Waiting), [1, 2, 7, WebhookNumber::MAX]);
+        let open = bench.store.webhooks_with_open().unwrap();
+        assert!(open.into_iter().eq([1, 2, 3, 7, WebhookNumber::MAX]));
+    }
 }
