@@ -12,7 +12,7 @@ use crate::domain::id::{AccountNumber, EventId};
 use crate::domain::time::UnixMs;
 
 /// All that are here, in bytes.
-const BYTES_MAX: usize = 4 << 20;
+const BYTES_MAX: usize = 8 << 20;
 /// Nobody has sent it since: it waits for longer, and makes room.
 const HELD_MS: u64 = 5_000;
 /// What an event takes beside its payload, about.

@@ -41,7 +41,7 @@ use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
 use lying::{In, RowsOf};
 use on_sled::OnSled;
-use packs::{Lying, Pack};
+use packs::Lying;
 use rows::Closing;
 pub use rows::Rows;
 use unpacking::Unpacking;
@@ -107,8 +107,7 @@ impl Trees {
         if packs::has_packs(tree) && !packs::is_place(key) {
             let Some((at, stored)) = self.of.at_or_before(tree, &packs::place(key))? else { return Ok(None) };
             if packs::is_place(&at) {
-                // What cannot be read holds nothing that can.
-                return Ok(Pack::read(tree, &at, stored).and_then(|pack| pack.find(key)));
+                return Ok(packs::find_in(tree, at, stored, key));
             }
             return Ok((at == key).then_some(stored));
         }

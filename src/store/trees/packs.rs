@@ -7,12 +7,14 @@
 //! - Each row keeps its own checksum, so a flipped bit costs one row, or those of a pack that is pressed; where rows begin has one too, and a
 //!   pack in which that does not fit, or that cannot be unpressed, is a single row that cannot be read.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use sled::IVec;
 
 use super::held::Row;
-use super::pressed::{Press, unpressed};
+use super::pressed::{pressed, unpressed};
 use super::writes::{Changes, Writes};
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
@@ -31,6 +33,8 @@ const ROW_BYTES_MAX: usize = PACK_BYTES / 2;
 const COUNT_BYTES: usize = 2;
 const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
 const SUM_BYTES: usize = 4;
+/// Packs that a thread keeps at hand.
+const LATELY_MAX: usize = 8;
 /// Joined to the count: the rows are pressed together.
 const PRESSED: u16 = 0x8000;
 
@@ -139,11 +143,35 @@ impl Pack {
     }
 }
 
+thread_local! {
+    /// The packs that this thread has looked into lately: rows that lie together are often read one after the other.
+    static LATELY: RefCell<VecDeque<(Tree, IVec, Pack)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The row of this key in what is stored at the place of a pack. What cannot be read holds nothing that can.
+pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec> {
+    if !is_pressed(tree) {
+        return Pack::read(tree, &place, stored)?.find(key);
+    }
+    LATELY.with_borrow_mut(|lately| {
+        // The very bytes: as long as they are held here, no others have their place in memory.
+        let is_same = |pack: &Pack| std::ptr::eq(&*pack.stored, &*stored);
+        if let Some((_, _, pack)) = lately.iter().find(|(of, at, pack)| is_same(pack) && *of == tree && *at == place) {
+            return pack.find(key);
+        }
+        let pack = Pack::read(tree, &place, stored)?;
+        let found = pack.find(key);
+        lately.truncate(LATELY_MAX - 1);
+        lately.push_front((tree, place, pack));
+        found
+    })
+}
+
 /// The value of a pack that lies there, of rows in order.
-fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)], press: &mut Press) -> Vec<u8> {
+fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
     let mut all = Vec::with_capacity(PACK_BYTES);
     rows.iter().for_each(|(_, stored)| all.extend_from_slice(stored));
-    let pressed = if is_pressed(tree) { press.pressed(&all) } else { None };
+    let pressed = if is_pressed(tree) { pressed(&all) } else { None };
     let count = u16::try_from(rows.len()).ok().filter(|count| count & PRESSED == 0).expect("a pack is small");
     let said = if pressed.is_some() { count | PRESSED } else { count };
     let mut bytes = Vec::with_capacity(COUNT_BYTES + rows.len() * ENTRY_BYTES + SUM_BYTES + all.len());
@@ -190,11 +218,10 @@ pub trait Lying {
 /// Places what a group writes: rows of the trees that have packs go where they lie, or into packs. Gives what is to be written, and what
 /// becomes of those rows.
 pub fn placed(writes: &Writes, lying: &impl Lying) -> Result<(Writes, Vec<Changed>), StoreError> {
-    let (mut placed, mut changed, mut press) = (Writes::default(), Vec::new(), Press::default());
+    let (mut placed, mut changed) = (Writes::default(), Vec::new());
     for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
         if has_packs(tree) {
-            let (to, changed, press) = (&mut placed, &mut changed, &mut press);
-            Placing { tree, lying, to, changed, press, at: At::Nowhere }.all(changes)?;
+            Placing { tree, lying, to: &mut placed, changed: &mut changed, at: At::Nowhere }.all(changes)?;
         } else {
             changes.iter().for_each(|(key, value)| placed.push_as_it_is(tree, key.clone(), value.clone()));
         }
@@ -208,7 +235,6 @@ struct Placing<'a, L> {
     lying: &'a L,
     to: &'a mut Writes,
     changed: &'a mut Vec<Changed>,
-    press: &'a mut Press,
     at: At,
 }
 
@@ -302,12 +328,12 @@ impl<L: Lying> Placing<'_, L> {
         let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
         let is_fit = bytes <= PACK_BYTES_MAX && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
         if is_fit && !rows.is_empty() {
-            let value = written(self.tree, &at, &rows, self.press);
+            let value = written(self.tree, &at, &rows);
             return self.to.push_as_it_is(self.tree, at, Some(value));
         }
         // The first part stays where the pack was, unless its first row is one to lie alone.
         let mut parts = parts(rows).into_iter().peekable();
-        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part, self.press));
+        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
         self.to.push_as_it_is(self.tree, at, stays);
         parts.for_each(|part| self.write_part(part));
     }
@@ -322,7 +348,7 @@ impl<L: Lying> Placing<'_, L> {
             [_] => part.remove(0),
             rows => {
                 let at = place(&rows[0].0);
-                let value = written(self.tree, &at, rows, self.press);
+                let value = written(self.tree, &at, rows);
                 (at, IVec::from(value))
             }
         };

@@ -1,6 +1,8 @@
 //! The rows of a pack made smaller together: neighbours are much alike, so their keys and words are paid once. Quick rather than small, since
 //! the one thread that writes does it.
 
+use std::cell::RefCell;
+
 use zstd::bulk::{Compressor, Decompressor};
 
 /// The quickest there is: a higher one takes several times as long for a few per cent.
@@ -8,27 +10,30 @@ const LEVEL: i32 = 1;
 /// Shorter ones stay as they are.
 const BYTES_MIN: usize = 256;
 
-/// Makes bytes smaller, several one after the other.
-#[derive(Default)]
-pub struct Press(Option<Compressor<'static>>);
+thread_local! {
+    /// What a thread needs to press, and to undo it: to make it takes longer than to use it.
+    static PRESS: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPRESS: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
-impl Press {
-    /// The same bytes in less, if that saves an eighth or more.
-    pub fn pressed(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        if bytes.len() < BYTES_MIN {
-            return None;
-        }
-        if self.0.is_none() {
-            self.0 = Compressor::new(LEVEL).ok();
-        }
-        let pressed = self.0.as_mut()?.compress(bytes).ok()?;
-        (pressed.len() <= bytes.len() - bytes.len() / 8).then_some(pressed)
+/// The same bytes in less, if that saves an eighth or more.
+pub fn pressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() < BYTES_MIN {
+        return None;
     }
+    let pressed = PRESS.with_borrow_mut(|press| {
+        *press = press.take().or_else(|| Compressor::new(LEVEL).ok());
+        press.as_mut()?.compress(bytes).ok()
+    })?;
+    (pressed.len() <= bytes.len() - bytes.len() / 8).then_some(pressed)
 }
 
 /// The bytes again, which are so many; `None` if they are not.
 pub fn unpressed(pressed: &[u8], bytes: usize) -> Option<Vec<u8>> {
-    let unpressed = Decompressor::new().ok()?.decompress(pressed, bytes).ok()?;
+    let unpressed = UNPRESS.with_borrow_mut(|unpress| {
+        *unpress = unpress.take().or_else(|| Decompressor::new().ok());
+        unpress.as_mut()?.decompress(pressed, bytes).ok()
+    })?;
     (unpressed.len() == bytes).then_some(unpressed)
 }
 
@@ -39,21 +44,20 @@ mod tests {
 
     #[test]
     fn what_is_alike_becomes_smaller_and_what_is_not_stays_as_it_is() {
-        let mut press = Press::default();
         let alike = br#"{"type":"task.created","data":{"n":1}}"#.repeat(100);
-        let pressed = press.pressed(&alike).expect("it is smaller");
-        assert!(pressed.len() < alike.len() / 10);
-        assert_eq!(unpressed(&pressed, alike.len()), Some(alike.clone()));
+        let small = pressed(&alike).expect("it is smaller");
+        assert!(small.len() < alike.len() / 10);
+        assert_eq!(unpressed(&small, alike.len()), Some(alike.clone()));
         for wrong in [0, alike.len() - 1, alike.len() + 1] {
-            assert_eq!(unpressed(&pressed, wrong), None, "{wrong}");
+            assert_eq!(unpressed(&small, wrong), None, "{wrong}");
         }
-        assert_eq!(press.pressed(&alike[..BYTES_MIN - 1]), None);
+        assert_eq!(pressed(&alike[..BYTES_MIN - 1]), None);
         let mut state = 1u32;
         let noise = std::iter::repeat_with(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         });
-        assert_eq!(press.pressed(&noise.take(4000).collect::<Vec<_>>()), None);
+        assert_eq!(pressed(&noise.take(4000).collect::<Vec<_>>()), None);
     }
 
     proptest! {

@@ -193,7 +193,7 @@ fn no_bit_of_rows_that_are_pressed_can_flip_unseen() {
         .map(|id| (key(1, id), IVec::from(format!("{id}: the same words again and again").repeat(9).as_bytes())))
         .collect();
     let at = place(&rows[0].0);
-    let stored = written(tree, &at, &rows, &mut Press::default());
+    let stored = written(tree, &at, &rows);
     let read = |stored: &[u8]| {
         Some(
             Pack::read(tree, &at, IVec::from(stored))?
@@ -216,7 +216,7 @@ fn no_bit_of_rows_that_are_pressed_can_flip_unseen() {
         assert_eq!(read(&stored[..bytes]), None, "cut at {bytes}");
     }
     // It is not asked for once there is little to gain.
-    let few = written(tree, &at, &rows[..1], &mut Press::default());
+    let few = written(tree, &at, &rows[..1]);
     assert_eq!(Pack::read(tree, &at, IVec::from(few)).map(|pack| pack.rows().count()), Some(1));
 }
 
