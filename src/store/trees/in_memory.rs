@@ -9,8 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use sled::IVec;
 
 use super::held::Row;
-use super::packs::{Pack, is_place};
-use super::writes::Writes;
+use super::packs::{Pack, Placed, is_place};
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
@@ -131,14 +130,14 @@ impl Memory {
         MemoryRows { memory: self.clone(), tree, from, to }
     }
 
-    pub(super) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+    pub(super) fn write(&self, placed: &Placed<'_>) -> Result<(), StoreError> {
         let mut held = self.held_mut();
         held.fail_if_told(Fault::Write)?;
-        for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
+        for (tree, changes) in placed.by_tree() {
             changes.iter().try_for_each(|(key, _)| held.check(tree, key))?;
         }
         let Held { trees, unsynced, .. } = &mut *held;
-        for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
+        for (tree, changes) in placed.by_tree() {
             for (key, value) in changes {
                 let rows = &mut trees[tree as usize];
                 let before = match value {
@@ -242,6 +241,7 @@ impl DoubleEndedIterator for MemoryRows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::writes::Writes;
     use super::*;
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
         let memory = Memory::default();
         let mut writes = Writes::default();
         (1..=3).for_each(|key| writes.push_as_it_is(Tree::Names, vec![key], Some(vec![key])));
-        memory.write(&writes).unwrap();
+        memory.write(&Placed::without_packs(&writes)).unwrap();
         let keys = |rows: MemoryRows| rows.map(|row| row.unwrap().0[0]).collect::<Vec<_>>();
         let range = |from: u8, to: u8| (vec![from], vec![to]);
         let (one, three) = range(1, 3);
@@ -270,7 +270,7 @@ mod tests {
         let mut writes = Writes::default();
         writes.push(Tree::Names, b"n".to_vec(), (n > 0).then(|| vec![n]));
         writes.push(Tree::Names, vec![n], Some(vec![n]));
-        memory.write(&writes)
+        memory.write(&Placed::without_packs(&writes))
     }
 
     fn first_bytes(memory: &Memory) -> Vec<u8> {

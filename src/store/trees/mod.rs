@@ -41,7 +41,7 @@ use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
 use lying::{In, RowsOf};
 use on_sled::OnSled;
-use packs::Lying;
+use packs::{Lying, Placed};
 use rows::Closing;
 pub use rows::Rows;
 use unpacking::Unpacking;
@@ -213,11 +213,11 @@ impl Trees {
             let lost = lost.map(|lost| lost.join().is_err());
             Err(StoreError::Io(format!("an I/O thread panicked, and the process goes on: {lost:?}")))
         });
-        let (placed, changed) = packs::placed(writes, &self.of)?;
+        let placed = Placed::of(writes, &self.of)?;
         let changing = self.late.begin(&writes.late);
         let written = || changing.into_iter().for_each(Changing::done);
         match &self.of {
-            In::Sled(sled) => sled.write(&placed, &changed, written)?,
+            In::Sled(sled) => sled.write(&placed, written)?,
             In::Memory(memory) => memory.write(&placed).map(|()| written())?,
         }
         Ok(placed.keys())

@@ -19,7 +19,7 @@ use super::files::{LOG, free_bytes_at};
 use super::held::{Handle, Sled, SledRows};
 use super::ledger::{self, Ledger, Sum};
 use super::mark::Mark;
-use super::packs::{Changed, has_packs};
+use super::packs::{Changed, Placed, has_packs};
 use super::writes::Writes;
 use super::{checksum, create, opened};
 use crate::store::error::{OpenError, StoreError};
@@ -120,7 +120,7 @@ impl OnSled {
             // What is there cannot be read; the store looks for the greatest id in its rows.
             None => {}
         }
-        self.write(&writes, &[], || ())?;
+        self.write(&Placed::without_packs(&writes), || ())?;
         self.sync()
     }
 
@@ -168,11 +168,11 @@ impl OnSled {
         &self.sled.trees[tree as usize]
     }
 
-    /// Applies `writes` in one transaction and hands them to the kernel: they survive the death of this process (in a
-    /// durable store). `changed` are the rows of trees with packs that change by that. `written`: once they can be read.
-    pub fn write(&self, writes: &Writes, changed: &[Changed], written: impl FnOnce()) -> Result<(), StoreError> {
+    /// Applies what is `placed` in one transaction and hands it to the kernel: it survives the death of this process (in a
+    /// durable store). `written`: once it can be read.
+    pub fn write(&self, placed: &Placed<'_>, written: impl FnOnce()) -> Result<(), StoreError> {
         let mut known = self.known();
-        let (ledger, adding_up) = caught(|| self.sled.write(writes, changed, &known))??;
+        let (ledger, adding_up) = caught(|| self.sled.write(placed, &known))??;
         written();
         if self.durable {
             caught(|| self.sled.db.flush())??;
@@ -253,22 +253,21 @@ impl OnSled {
 }
 
 impl Sled {
-    /// Applies `writes`, with the ledger as it is after them. Gives what is known then.
-    fn write(&self, writes: &Writes, changed: &[Changed], known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
-        let of_each = self.trees.iter().zip(Tree::ALL).zip(writes.by_tree());
-        let of_each: Vec<_> = of_each.filter(|(_, changes)| !changes.is_empty()).collect();
-        let trees: Vec<&sled::Tree> = of_each.iter().map(|((tree, _), _)| *tree).collect();
+    /// Applies what is `placed`, with the ledger as it is after that. Gives what is known then.
+    fn write(&self, placed: &Placed<'_>, known: &Known) -> Result<(Ledger, AddingUp), StoreError> {
+        let of_each: Vec<_> = placed.by_tree().collect();
+        let trees: Vec<&sled::Tree> = of_each.iter().map(|(tree, _)| &self.trees[*tree as usize]).collect();
         if trees.is_empty() {
             return Ok((known.ledger, known.adding_up.clone()));
         }
         let (mut packed, mut added_up) = (Sum::default(), known.adding_up.clone());
-        for Changed { tree, key, before, after } in changed {
+        for Changed { tree, key, before, after } in &placed.changed {
             let row = (*tree, key.as_slice());
             packed = packed.and(changed_sum(&mut added_up, row, (before.as_deref(), after.as_deref())));
         }
         let result = trees.as_slice().transaction(|views| {
             let (mut change, mut adding_up, mut last) = (packed, added_up.clone(), None);
-            for (view, ((_, (tree, _)), changes)) in views.iter().zip(&of_each) {
+            for (view, (tree, changes)) in views.iter().zip(&of_each) {
                 for (key, value) in changes.iter() {
                     if (*tree, key.as_slice()) == ledger::PLACE {
                         last = value.as_deref().map(|record| (view, record));
@@ -336,8 +335,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut disk = OnSled::open(&Settings::at(dir.path())).unwrap();
         let mut writes = Writes::default();
-        writes.push(Tree::Closed, vec![1], Some(vec![2]));
-        disk.write(&writes, &[], || ()).unwrap();
+        writes.push(Tree::Names, vec![1], Some(vec![2]));
+        disk.write(&Placed::without_packs(&writes), || ()).unwrap();
         let log = || std::fs::read(dir.path().join(LOG)).unwrap();
         let before = log();
         disk.reclaim(1).unwrap();

@@ -23,12 +23,8 @@ use crate::store::layout::{Key, Tree};
 const KEY_BYTES: usize = 20;
 /// Of those, the ones that all rows of a pack have in common.
 const PREFIX_BYTES: usize = 4;
-/// Of a pack, about: what is changed of it is written anew, and a leaf of sixteen is read as a whole.
-const PACK_BYTES: usize = 8 * 1024;
-/// A pack that grows beyond this is parted.
-const PACK_BYTES_MAX: usize = 2 * PACK_BYTES;
 /// A longer row lies alone.
-const ROW_BYTES_MAX: usize = PACK_BYTES / 2;
+const ROW_BYTES_MAX: usize = 4 * 1024;
 /// Of the frame: the count, and of each row the end of its key and its length.
 const COUNT_BYTES: usize = 2;
 const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
@@ -46,6 +42,12 @@ pub fn has_packs(tree: Tree) -> bool {
 /// Whether its packs are pressed: what is sealed cannot be made smaller.
 fn is_pressed(tree: Tree) -> bool {
     tree == Tree::Events
+}
+
+/// Of the rows of a pack, about: what is changed of it is written anew, and a leaf of sixteen is read as a whole. More of what is pressed is
+/// pressed better. One that grows beyond twice as much is parted.
+fn pack_bytes(tree: Tree) -> usize {
+    if is_pressed(tree) { 16 * 1024 } else { 8 * 1024 }
 }
 
 /// Where a pack lies whose first row has this key. Of whatever key: what lies there or before it leads to the row.
@@ -169,7 +171,7 @@ pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec
 
 /// The value of a pack that lies there, of rows in order.
 fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
-    let mut all = Vec::with_capacity(PACK_BYTES);
+    let mut all = Vec::with_capacity(2 * pack_bytes(tree));
     rows.iter().for_each(|(_, stored)| all.extend_from_slice(stored));
     let pressed = if is_pressed(tree) { pressed(&all) } else { None };
     let count = u16::try_from(rows.len()).ok().filter(|count| count & PRESSED == 0).expect("a pack is small");
@@ -215,18 +217,47 @@ pub trait Lying {
     fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError>;
 }
 
-/// Places what a group writes: rows of the trees that have packs go where they lie, or into packs. Gives what is to be written, and what
-/// becomes of those rows.
-pub fn placed(writes: &Writes, lying: &impl Lying) -> Result<(Writes, Vec<Changed>), StoreError> {
-    let (mut placed, mut changed) = (Writes::default(), Vec::new());
-    for ((tree, _), changes) in Tree::ALL.into_iter().zip(writes.by_tree()) {
-        if has_packs(tree) {
-            Placing { tree, lying, to: &mut placed, changed: &mut changed, at: At::Nowhere }.all(changes)?;
-        } else {
-            changes.iter().for_each(|(key, value)| placed.push_as_it_is(tree, key.clone(), value.clone()));
+/// What a group writes, by where it lies.
+pub struct Placed<'a> {
+    /// Of the trees without packs, as it is.
+    writes: &'a Writes,
+    /// Of those with packs.
+    packed: Writes,
+    /// What becomes of the rows of those.
+    pub changed: Vec<Changed>,
+}
+
+impl<'a> Placed<'a> {
+    /// What a group writes: rows of the trees that have packs go where they lie, or into packs.
+    pub fn of(writes: &'a Writes, lying: &impl Lying) -> Result<Self, StoreError> {
+        let mut placed = Self::without_packs(writes);
+        for ((tree, _), changes) in
+            Tree::ALL.into_iter().zip(writes.by_tree()).filter(|((tree, _), _)| has_packs(*tree))
+        {
+            let (to, changed) = (&mut placed.packed, &mut placed.changed);
+            Placing { tree, lying, to, changed, at: At::Nowhere }.all(changes)?;
         }
+        Ok(placed)
     }
-    Ok((placed, changed))
+
+    /// What a group writes that has no rows of trees with packs.
+    pub fn without_packs(writes: &'a Writes) -> Self {
+        Self { writes, packed: Writes::default(), changed: Vec::new() }
+    }
+
+    /// The changes of each tree that has any.
+    pub fn by_tree(&self) -> impl Iterator<Item = (Tree, &Changes)> {
+        let of_each = Tree::ALL.into_iter().filter_map(|(tree, _)| {
+            let of = if has_packs(tree) { &self.packed } else { self.writes };
+            Some((tree, of.by_tree().get(tree as usize)?))
+        });
+        of_each.filter(|(_, changes)| !changes.is_empty())
+    }
+
+    /// How many keys it touches: rows that lie together have one.
+    pub fn keys(&self) -> usize {
+        self.by_tree().map(|(_, changes)| changes.len()).sum()
+    }
 }
 
 /// Places the rows of one tree, in the order of their keys.
@@ -326,20 +357,20 @@ impl<L: Lying> Placing<'_, L> {
     /// A pack that was there.
     fn write_pack(&mut self, at: Key, rows: Vec<(Key, IVec)>) {
         let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
-        let is_fit = bytes <= PACK_BYTES_MAX && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
+        let is_fit = bytes <= 2 * pack_bytes(self.tree) && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
         if is_fit && !rows.is_empty() {
             let value = written(self.tree, &at, &rows);
             return self.to.push_as_it_is(self.tree, at, Some(value));
         }
         // The first part stays where the pack was, unless its first row is one to lie alone.
-        let mut parts = parts(rows).into_iter().peekable();
+        let mut parts = parts(rows, pack_bytes(self.tree)).into_iter().peekable();
         let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
         self.to.push_as_it_is(self.tree, at, stays);
         parts.for_each(|part| self.write_part(part));
     }
 
     fn write_rows(&mut self, rows: Vec<(Key, IVec)>) {
-        parts(rows).into_iter().for_each(|part| self.write_part(part));
+        parts(rows, pack_bytes(self.tree)).into_iter().for_each(|part| self.write_part(part));
     }
 
     /// A new pack, or a row that lies alone.
@@ -380,12 +411,12 @@ fn put(rows: &mut Vec<(Key, IVec)>, key: &Key, after: Option<IVec>) -> Option<IV
 }
 
 /// Rows in order, as many together as a pack has; those that are long alone.
-fn parts(rows: Vec<(Key, IVec)>) -> Vec<Vec<(Key, IVec)>> {
+fn parts(rows: Vec<(Key, IVec)>, pack_bytes: usize) -> Vec<Vec<(Key, IVec)>> {
     let mut parts: Vec<Vec<(Key, IVec)>> = Vec::new();
     let mut bytes = usize::MAX;
     for (key, stored) in rows {
         let is_long = stored.len() > ROW_BYTES_MAX;
-        if is_long || bytes.saturating_add(stored.len()) > PACK_BYTES {
+        if is_long || bytes.saturating_add(stored.len()) > pack_bytes {
             parts.push(Vec::new());
             bytes = 0;
         }

@@ -35,8 +35,8 @@ impl Lies {
     fn write(&mut self, changes: &[(Key, Option<Vec<u8>>)]) -> Vec<Changed> {
         let mut writes = Writes::default();
         changes.iter().for_each(|(key, value)| writes.push_as_it_is(TREE, key.clone(), value.clone()));
-        let (placed, changed) = placed(&writes, self).unwrap();
-        for (at, value) in placed.by_tree().iter().flatten() {
+        let Placed { packed, changed, .. } = Placed::of(&writes, self).unwrap();
+        for (at, value) in packed.by_tree().iter().flatten() {
             match value {
                 Some(value) => self.0.insert(at.clone(), IVec::from(value.as_slice())),
                 None => self.0.remove(at),
@@ -73,7 +73,7 @@ impl Lies {
     fn check(&self) {
         for (at, stored) in self.0.iter().filter(|(at, _)| is_place(at)) {
             let pack = Pack::read(TREE, at, stored.clone()).unwrap();
-            assert!(pack.rows().all(|(key, _)| place(&key) >= *at) && stored.len() < 3 * PACK_BYTES_MAX);
+            assert!(pack.rows().all(|(key, _)| place(&key) >= *at) && stored.len() < 6 * pack_bytes(TREE));
             let (last, _) = pack.rows().next_back().unwrap();
             let between = (Bound::Excluded(at.clone()), Bound::Included(place(&last)));
             assert_eq!(self.0.range::<Key, _>(between).count(), 0);
