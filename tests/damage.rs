@@ -247,6 +247,39 @@ fn deliveries_of_an_event_that_is_lost_are_cancelled_in_words_and_go_when_it_wou
     assert_eq!(miscounted(&Bench::open(dir.path()).scrubbed().differences), [""; 0]);
 }
 
+/// What a flipped bit of events that lie together costs: each of them is told, or what nothing can be told of as one.
+#[test]
+fn events_that_lie_together_and_cannot_be_read_are_put_aside_and_the_rest_goes_on() {
+    for (byte, aside) in [(usize::MAX, 4), (1, 1)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (webhook, before) = with_events(dir.path(), ["1"]);
+        let mut bench = Bench::open(dir.path());
+        let data = "\"the same words again and again, so that they can be pressed\"";
+        let events = (0..4).map(|_| event("a.a", data)).collect();
+        let accepted = bench.now(|staging| staging.accept(1, events, None)).expect("taken");
+        let ids: Vec<_> = accepted.iter().map(|one| one.id.delivery_to(webhook.number())).collect();
+        bench.close();
+        let place = [&1u32.to_be_bytes()[..], &accepted[0].id.to_bytes(), &[0]].concat();
+        change(dir.path(), "events", &place, |mut stored| {
+            let byte = byte.min(stored.len() - 1);
+            stored[byte] ^= 0xff;
+            stored
+        });
+        let mut bench = Bench::open(dir.path());
+        let seen = bench.scrubbed();
+        bench.rest();
+        assert_eq!(seen.quarantined.into_iter().collect::<Vec<_>>(), [("events", aside)], "{byte}");
+        for id in &ids[..aside as usize] {
+            let delivery = bench.store.delivery(*id).expect("read").expect("it is shown");
+            assert_eq!(delivery.reason.as_deref(), Some("its event could not be read and was put aside"), "{byte}");
+        }
+        assert!(accepted.iter().all(|one| bench.store.event(1, one.id).expect("read").is_none()), "{byte}");
+        assert!(bench.store.event(1, before[0]).expect("read").is_some(), "{byte}");
+        let after = bench.publish(event("a.a", "5"));
+        assert!(bench.store.event(1, after.id).expect("read").is_some(), "{byte}");
+    }
+}
+
 #[test]
 fn pieces_without_their_event_are_put_aside_and_told() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -157,15 +157,16 @@ impl World {
         self.damaged.deliveries.contains(&id) || self.damaged.events.contains(&self.oracle.seen[&id].event)
     }
 
-    /// A bit of some row flips.
+    /// A bit of some row flips, or of several that lie together.
     pub fn damage(&mut self) {
         let tree = DAMAGED[self.throw(DAMAGED.len())];
-        let Some(key) = self.place.memory().damage(tree, self.dice.bits()) else { return };
         let delivery = |bytes: &[u8]| DeliveryId(u128::from_be_bytes(bytes.try_into().unwrap()));
-        match tree {
-            "events" => drop(self.damaged.events.insert(EventId(delivery(&key[4..20]).0))),
-            "attempts" => drop(self.damaged.attempts.insert(delivery(&key[..16]))),
-            _ => drop(self.damaged.deliveries.insert(delivery(&key[4..20]))),
+        for key in self.place.memory().damage(tree, self.dice.bits()) {
+            match tree {
+                "events" => drop(self.damaged.events.insert(EventId(delivery(&key[4..20]).0))),
+                "attempts" => drop(self.damaged.attempts.insert(delivery(&key[..16]))),
+                _ => drop(self.damaged.deliveries.insert(delivery(&key[4..20]))),
+            }
         }
     }
 }

@@ -4,8 +4,9 @@
 //! - A pack lies at the key of its first row with a byte behind it, so it is told from a row that lies alone, and the greatest key that is not
 //!   greater than that of a row leads to where the row is, or would be. No other row or pack lies between its first row and its last.
 //! - A row never moves to a smaller key: who lists rows in order while they are written meets each of them.
-//! - Each row keeps its own checksum, so a flipped bit costs one row, or those of a pack that is pressed; where rows begin has one too, and a
-//!   pack in which that does not fit, or that cannot be unpressed, is a single row that cannot be read.
+//! - Each row keeps its own checksum, so a flipped bit costs one row, or those of a pack that is pressed. Where that leaves the keys of a pack
+//!   but not its rows, each of them is there and cannot be read. Where it leaves nothing, the pack as a whole is its first row, which cannot
+//!   be read.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -31,6 +32,8 @@ const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
 const SUM_BYTES: usize = 4;
 /// Packs that a thread keeps at hand.
 const LATELY_MAX: usize = 8;
+/// In the place of a row of which nothing is left: no checksum is as short.
+const LOST: &[u8] = &[0];
 /// Joined to the count: the rows are pressed together.
 const PRESSED: u16 = 0x8000;
 
@@ -60,39 +63,54 @@ pub fn is_place(key: &[u8]) -> bool {
     key.len() == KEY_BYTES + 1
 }
 
-/// A pack that can be read: where its rows are in it.
+/// Whether the pack of this place has this first row.
+pub fn is_of(place: &[u8], first: &[u8]) -> bool {
+    is_place(place) && place[..KEY_BYTES] == *first
+}
+
+/// The key of the first row of the pack of this place.
+pub fn first_of(place: &IVec) -> IVec {
+    place.subslice(0, KEY_BYTES)
+}
+
+/// A pack: where its rows are in it.
 pub struct Pack {
     prefix: [u8; PREFIX_BYTES],
     /// As it lies, with the ends of keys and the lengths.
     stored: IVec,
     count: usize,
-    /// The rows, one behind the other.
-    rows: IVec,
+    /// The rows, one behind the other; `None` if nothing is left of them.
+    rows: Option<IVec>,
 }
 
 impl Pack {
-    /// What is stored at the place of a pack; `None` if it cannot be read.
+    /// What is stored at the place of a pack; `None` if nothing in it can be told.
     pub fn read(tree: Tree, place: &[u8], stored: IVec) -> Option<Self> {
         let prefix = *place.first_chunk()?;
         let said = u16::from_be_bytes(*stored.first_chunk()?);
-        let pack = Self { prefix, stored, count: usize::from(said & !PRESSED), rows: IVec::default() };
+        let pack = Self { prefix, stored, count: usize::from(said & !PRESSED), rows: None };
         let (frame, rows) = pack.stored.split_at_checked(pack.rows_at())?;
         let (frame, found) = frame.split_last_chunk()?;
-        if sum(tree, place, frame) != *found {
+        let bytes = pack.spans().last()?.end;
+        if sum(tree, place, frame) != *found && !pack.is_in_order(place) {
             return None;
         }
-        let bytes = pack.spans().last()?.end;
         let rows = match said & PRESSED {
-            0 => pack.stored.subslice(pack.rows_at(), rows.len()),
-            _ => IVec::from(unpressed(rows, bytes)?),
+            0 => (rows.len() == bytes).then(|| pack.stored.subslice(pack.rows_at(), bytes)),
+            _ => unpressed(rows, bytes).map(IVec::from),
         };
-        (rows.len() == bytes).then_some(Self { rows, ..pack })
+        Some(Self { rows, ..pack })
+    }
+
+    /// Whether its keys can be those of the pack that lies there. A row whose key is another than it was does not fit its checksum.
+    fn is_in_order(&self, place: &[u8]) -> bool {
+        is_of(place, &self.key(0)) && (1..self.count).all(|n| self.id(n - 1) < self.id(n))
     }
 
     /// All rows, in order.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row> + '_ {
         let spans: Vec<_> = self.spans().collect();
-        spans.into_iter().enumerate().map(|(n, span)| (self.key(n), self.rows.subslice(span.start, span.len())))
+        spans.into_iter().enumerate().map(|(n, span)| (self.key(n), self.row(span)))
     }
 
     /// The row of this key, if there is one.
@@ -107,7 +125,11 @@ impl Pack {
             return None;
         }
         let span = self.spans().nth(low)?;
-        Some(self.rows.subslice(span.start, span.len()))
+        Some(self.row(span))
+    }
+
+    fn row(&self, span: Range<usize>) -> IVec {
+        self.rows.as_ref().map_or(IVec::from(LOST), |rows| rows.subslice(span.start, span.len()))
     }
 
     /// Whether a row of this key belongs into it: it does not come behind the last one.
@@ -150,10 +172,13 @@ thread_local! {
     static LATELY: RefCell<VecDeque<(Tree, IVec, Pack)>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// The row of this key in what is stored at the place of a pack. What cannot be read holds nothing that can.
+/// The row of this key in what is stored at the place of a pack.
 pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec> {
+    // Of which nothing can be told is its first row.
+    let is_first = is_of(&place, key);
+    let whole = |stored: IVec| is_first.then_some(stored);
     if !is_pressed(tree) {
-        return Pack::read(tree, &place, stored)?.find(key);
+        return Pack::read(tree, &place, stored.clone()).map_or_else(|| whole(stored), |pack| pack.find(key));
     }
     LATELY.with_borrow_mut(|lately| {
         // The very bytes: as long as they are held here, no others have their place in memory.
@@ -161,7 +186,7 @@ pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec
         if let Some((_, _, pack)) = lately.iter().find(|(of, at, pack)| is_same(pack) && *of == tree && *at == place) {
             return pack.find(key);
         }
-        let pack = Pack::read(tree, &place, stored)?;
+        let Some(pack) = Pack::read(tree, &place, stored.clone()) else { return whole(stored) };
         let found = pack.find(key);
         lately.truncate(LATELY_MAX - 1);
         lately.push_front((tree, place, pack));
@@ -313,6 +338,13 @@ impl<L: Lying> Placing<'_, L> {
         }
         let there = if key.len() == KEY_BYTES { self.lying.at_or_before(self.tree, &place(key))? } else { None };
         match there {
+            Some((at, stored)) if is_of(&at, key) && Pack::read(self.tree, &at, stored.clone()).is_none() => {
+                self.to.push_as_it_is(self.tree, at.to_vec(), None);
+                if let Some(after) = after {
+                    self.at = At::Free(None, vec![(key.clone(), after)]);
+                }
+                return Ok(Some(stored));
+            }
             Some((at, stored)) if is_place(&at) => {
                 if let Some(pack) = Pack::read(self.tree, &at, stored).filter(|pack| pack.reaches(key)) {
                     let mut rows: Vec<_> = pack.rows().map(|(key, stored)| (key.to_vec(), stored)).collect();
@@ -338,7 +370,7 @@ impl<L: Lying> Placing<'_, L> {
         Ok(None)
     }
 
-    /// What is no row's key: of a pack that cannot be read, which is put aside as it lies.
+    /// What is no row's key lies where it does.
     fn elsewhere(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
         let there = self.lying.at_or_before(self.tree, key)?.filter(|(at, _)| at == key);
         self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));

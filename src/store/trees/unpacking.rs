@@ -79,7 +79,8 @@ impl Packed {
         let pack = if packs::is_place(&at) { Pack::read(self.tree, &at, stored.clone()) } else { None };
         match pack {
             Some(pack) => pack.rows().filter(is_in).collect(),
-            // One that cannot be read is told as a row that cannot.
+            // One of which nothing can be told is its first row.
+            None if packs::is_place(&at) => std::iter::once((packs::first_of(&at), stored)).filter(is_in).collect(),
             None => std::iter::once((at, stored)).filter(is_in).collect(),
         }
     }

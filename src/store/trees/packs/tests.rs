@@ -1,8 +1,11 @@
+//! Packs by random groups against a plain map, and damaged bit by bit.
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use proptest::prelude::*;
 
+use super::super::checksum;
 use super::super::unpacking::{Unpacking, wider};
 use super::*;
 
@@ -33,8 +36,12 @@ fn key(number: u8, id: u16) -> Key {
 
 impl Lies {
     fn write(&mut self, changes: &[(Key, Option<Vec<u8>>)]) -> Vec<Changed> {
+        self.write_to(TREE, changes)
+    }
+
+    fn write_to(&mut self, tree: Tree, changes: &[(Key, Option<Vec<u8>>)]) -> Vec<Changed> {
         let mut writes = Writes::default();
-        changes.iter().for_each(|(key, value)| writes.push_as_it_is(TREE, key.clone(), value.clone()));
+        changes.iter().for_each(|(key, value)| writes.push_as_it_is(tree, key.clone(), value.clone()));
         let Placed { packed, changed, .. } = Placed::of(&writes, self).unwrap();
         for (at, value) in packed.by_tree().iter().flatten() {
             match value {
@@ -165,59 +172,85 @@ fn rows_of_one_group_lie_together_and_one_alone_lies_alone() {
     assert_eq!(lies.0.len(), 4, "an empty pack goes");
 }
 
+/// A pack of rows with their checksums, and its place.
+fn pack_of(tree: Tree) -> (Key, Vec<u8>, Vec<(Key, IVec)>) {
+    let row = |id: u16| {
+        let (key, value) = (key(1, id), format!("{id}: the same words again and again").repeat(9));
+        let stored = checksum::with(tree, &key, value.into_bytes());
+        (key, IVec::from(stored))
+    };
+    let rows: Vec<_> = (3..8).map(row).collect();
+    let at = place(&rows[0].0);
+    (at.clone(), written(tree, &at, &rows), rows)
+}
+
+/// The rows that are whole, and how many more are told.
+fn met(tree: Tree, at: &Key, stored: &[u8]) -> (Vec<(Key, IVec)>, usize) {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let lying = [Ok((IVec::from(at.as_slice()), IVec::from(stored)))].into_iter();
+    let listed: Vec<_> = Unpacking::of(tree, all, lying).map(Result::unwrap).collect();
+    let is_whole = |(key, stored): &&Row| checksum::without(tree, key, stored.clone()).is_ok();
+    let whole: Vec<_> = listed.iter().filter(is_whole).map(|(key, stored)| (key.to_vec(), stored.clone())).collect();
+    let told = listed.len() - whole.len();
+    (whole, told)
+}
+
 #[test]
-fn no_bit_of_where_rows_begin_can_flip_unseen_and_one_of_a_row_costs_that_row() {
-    let mut lies = Lies::default();
-    lies.write(&(0..3).map(|id| (key(1, id), Some(vec![7; 40]))).collect::<Vec<_>>());
-    let (at, stored) = lies.0.first_key_value().unwrap();
-    let frame = COUNT_BYTES + 3 * ENTRY_BYTES + SUM_BYTES;
-    for bit in 0..stored.len() * 8 {
-        let mut flipped = stored.to_vec();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let pack = Pack::read(TREE, at, IVec::from(flipped));
-        assert_eq!(pack.is_none(), bit / 8 < frame, "bit {bit}");
-        let whole = |pack: Pack| pack.rows().filter(|(_, stored)| **stored == [7; 40]).count();
-        assert_eq!(pack.map_or(0, whole), if bit / 8 < frame { 0 } else { 2 });
-    }
-    assert!(Pack::read(TREE, &place(&key(1, 1)), stored.clone()).is_none(), "it lies elsewhere");
-    for bytes in 0..stored.len() {
-        assert!(Pack::read(TREE, at, stored.subslice(0, bytes)).is_none(), "cut at {bytes}");
+fn no_bit_flips_unseen_and_few_cost_more_than_a_row() {
+    for tree in [Tree::Events, Tree::Closed] {
+        let (at, stored, rows) = pack_of(tree);
+        let all: usize = rows.iter().map(|(_, stored)| stored.len()).sum();
+        assert_eq!(stored.len() < all / 2, is_pressed(tree));
+        assert_eq!(met(tree, &at, &stored), (rows.clone(), 0));
+        let frame = COUNT_BYTES + rows.len() * ENTRY_BYTES + SUM_BYTES;
+        for bit in 0..stored.len() * 8 {
+            let mut flipped = stored.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let (whole, told) = met(tree, &at, &flipped);
+            assert!(whole.iter().all(|row| rows.contains(row)), "{tree:?}, bit {bit}");
+            assert!(told > 0 || whole == rows, "{tree:?}, bit {bit}: what is not whole is told");
+            if bit / 8 >= frame {
+                assert_eq!(whole.len() + told, rows.len(), "{tree:?}, bit {bit}: each row is told");
+                assert!(is_pressed(tree) || told == 1, "{tree:?}, bit {bit}: it costs its row");
+            }
+            // What one reader meets, others do.
+            for (key, _) in &rows {
+                let found = find_in(tree, IVec::from(at.as_slice()), IVec::from(&*flipped), key);
+                let is_whole = found.is_some_and(|found| checksum::without(tree, key, found).is_ok());
+                assert_eq!(is_whole, whole.iter().any(|(of, _)| of == key), "{tree:?}, bit {bit}");
+            }
+        }
+        for bytes in 1..stored.len() {
+            let (whole, told) = met(tree, &at, &stored[..bytes]);
+            assert!(whole.is_empty() && told > 0, "{tree:?}, cut at {bytes}");
+        }
+        assert_eq!(met(tree, &place(&key(1, 2)), &stored).0, [], "it lies elsewhere");
     }
 }
 
-/// Rows that are pressed together are whole or told.
 #[test]
-fn no_bit_of_rows_that_are_pressed_can_flip_unseen() {
-    let tree = Tree::Events;
-    let rows: Vec<_> = (0..5)
-        .map(|id| (key(1, id), IVec::from(format!("{id}: the same words again and again").repeat(9).as_bytes())))
-        .collect();
-    let at = place(&rows[0].0);
-    let stored = written(tree, &at, &rows);
-    let read = |stored: &[u8]| {
-        Some(
-            Pack::read(tree, &at, IVec::from(stored))?
-                .rows()
-                .map(|(key, stored)| (key.to_vec(), stored))
-                .collect::<Vec<_>>(),
-        )
-    };
-    let all: usize = rows.iter().map(|(_, stored)| stored.len()).sum();
-    assert!(stored.len() < all / 2, "it is pressed");
-    assert_eq!(read(&stored), Some(rows.clone()));
-    for bit in 0..stored.len() * 8 {
-        let mut flipped = stored.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        // What is read all the same has other bytes, which the checksum of a row tells, or the very same.
-        let keys = |rows: &[(Key, IVec)]| rows.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        assert!(read(&flipped).is_none_or(|read| keys(&read) == keys(&rows)), "bit {bit}");
+fn of_a_pack_that_is_damaged_each_row_can_be_taken_out_and_the_last_takes_it_away() {
+    for (tree, byte) in
+        [(Tree::Events, 0), (Tree::Events, 1), (Tree::Closed, 0), (Tree::Closed, 1), (Tree::Events, 150)]
+    {
+        let (at, mut stored, rows) = pack_of(tree);
+        stored[byte] ^= 1;
+        let mut lies = Lies(BTreeMap::from([(at.clone(), IVec::from(stored))]));
+        // It goes as often as something is told there.
+        for n in 0.. {
+            let Some((at, stored)) = lies.0.first_key_value() else { break };
+            assert!(n < rows.len(), "{tree:?}, {byte}");
+            let (at, stored) = (at.clone(), stored.to_vec());
+            let listed = Unpacking::of(
+                tree,
+                (Bound::Unbounded, Bound::Unbounded),
+                [Ok((IVec::from(at), IVec::from(stored)))].into_iter(),
+            );
+            let keys: Vec<_> = listed.map(|row: Result<Row, StoreError>| row.unwrap().0.to_vec()).collect();
+            let changed = lies.write_to(tree, &[(keys[0].clone(), None)]);
+            assert!(changed[0].before.is_some());
+        }
     }
-    for bytes in 0..stored.len() {
-        assert_eq!(read(&stored[..bytes]), None, "cut at {bytes}");
-    }
-    // It is not asked for once there is little to gain.
-    let few = written(tree, &at, &rows[..1]);
-    assert_eq!(Pack::read(tree, &at, IVec::from(few)).map(|pack| pack.rows().count()), Some(1));
 }
 
 /// Who lists rows while a pack is parted meets each once.
