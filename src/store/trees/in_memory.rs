@@ -9,7 +9,8 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use sled::IVec;
 
 use super::held::Row;
-use super::packs::{Pack, Placed, first_of, is_place};
+use super::packs::{Pack, first_of, is_place};
+use super::placing::Placed;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 

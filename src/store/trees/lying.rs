@@ -7,7 +7,7 @@ use sled::IVec;
 use super::held::{Row, SledRows};
 use super::in_memory::{Memory, MemoryRows};
 use super::on_sled::OnSled;
-use super::packs::Lying;
+use super::placing::Lying;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 

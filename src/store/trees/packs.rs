@@ -3,7 +3,6 @@
 //!
 //! - A pack lies at the key of its first row with a byte behind it, so it is told from a row that lies alone, and the greatest key that is not
 //!   greater than that of a row leads to where the row is, or would be. No other row or pack lies between its first row and its last.
-//! - A row never moves to a smaller key: who lists rows in order while they are written meets each of them.
 //! - Each row keeps its own checksum, so a flipped bit costs one row, or those of a pack that is pressed. Where that leaves the keys of a pack
 //!   but not its rows, each of them is there and cannot be read. Where it leaves nothing, the pack as a whole is its first row, which cannot
 //!   be read.
@@ -16,19 +15,18 @@ use sled::IVec;
 
 use super::held::Row;
 use super::pressed::{pressed, unpressed};
-use super::writes::{Changes, Writes};
-use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
 /// The bytes of all keys in the trees that have packs: a number, and an id.
-const KEY_BYTES: usize = 20;
+pub const KEY_BYTES: usize = 20;
 /// Of those, the ones that all rows of a pack have in common.
-const PREFIX_BYTES: usize = 4;
+pub const PREFIX_BYTES: usize = 4;
 /// A longer row lies alone.
-const ROW_BYTES_MAX: usize = 4 * 1024;
-/// Of the frame: the count, and of each row the end of its key and its length.
+pub const ROW_BYTES_MAX: usize = 4 * 1024;
+/// Of the frame: the count.
 const COUNT_BYTES: usize = 2;
-const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
+/// And of each row the end of its key and its length.
+pub const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
 const SUM_BYTES: usize = 4;
 /// Packs that a thread keeps at hand.
 const LATELY_MAX: usize = 8;
@@ -43,13 +41,13 @@ pub fn has_packs(tree: Tree) -> bool {
 }
 
 /// Whether its packs are pressed: what is sealed cannot be made smaller.
-fn is_pressed(tree: Tree) -> bool {
+pub fn is_pressed(tree: Tree) -> bool {
     tree == Tree::Events
 }
 
 /// Of the rows of a pack, about: what is changed of it is written anew, and a leaf of sixteen is read as a whole. More of what is pressed is
 /// pressed better. One that grows beyond twice as much is parted.
-fn pack_bytes(tree: Tree) -> usize {
+pub fn pack_bytes(tree: Tree) -> usize {
     if is_pressed(tree) { 16 * 1024 } else { 8 * 1024 }
 }
 
@@ -195,7 +193,7 @@ pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec
 }
 
 /// The value of a pack that lies there, of rows in order.
-fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
+pub fn written(tree: Tree, place: &[u8], rows: &[(Key, IVec)]) -> Vec<u8> {
     let mut all = Vec::with_capacity(2 * pack_bytes(tree));
     rows.iter().for_each(|(_, stored)| all.extend_from_slice(stored));
     let pressed = if is_pressed(tree) { pressed(&all) } else { None };
@@ -219,243 +217,6 @@ fn sum(tree: Tree, place: &[u8], frame: &[u8]) -> [u8; SUM_BYTES] {
         sum.update(part);
     }
     sum.finalize().to_be_bytes()
-}
-
-/// A row that is changed: what was there, and what is there now.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// Its tree.
-    pub tree: Tree,
-    /// Its key.
-    pub key: Key,
-    /// As it was stored.
-    pub before: Option<IVec>,
-    /// As it is stored.
-    pub after: Option<IVec>,
-}
-
-/// What lies in a tree, for who places rows in it.
-pub trait Lying {
-    /// What lies at the greatest key that is not greater.
-    fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError>;
-    /// The first key after this one.
-    fn after(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError>;
-}
-
-/// What a group writes, by where it lies.
-pub struct Placed<'a> {
-    /// Of the trees without packs, as it is.
-    writes: &'a Writes,
-    /// Of those with packs.
-    packed: Writes,
-    /// What becomes of the rows of those.
-    pub changed: Vec<Changed>,
-}
-
-impl<'a> Placed<'a> {
-    /// What a group writes: rows of the trees that have packs go where they lie, or into packs.
-    pub fn of(writes: &'a Writes, lying: &impl Lying) -> Result<Self, StoreError> {
-        let mut placed = Self::without_packs(writes);
-        for ((tree, _), changes) in
-            Tree::ALL.into_iter().zip(writes.by_tree()).filter(|((tree, _), _)| has_packs(*tree))
-        {
-            let (to, changed) = (&mut placed.packed, &mut placed.changed);
-            Placing { tree, lying, to, changed, at: At::Nowhere }.all(changes)?;
-        }
-        Ok(placed)
-    }
-
-    /// What a group writes that has no rows of trees with packs.
-    pub fn without_packs(writes: &'a Writes) -> Self {
-        Self { writes, packed: Writes::default(), changed: Vec::new() }
-    }
-
-    /// The changes of each tree that has any.
-    pub fn by_tree(&self) -> impl Iterator<Item = (Tree, &Changes)> {
-        let of_each = Tree::ALL.into_iter().filter_map(|(tree, _)| {
-            let of = if has_packs(tree) { &self.packed } else { self.writes };
-            Some((tree, of.by_tree().get(tree as usize)?))
-        });
-        of_each.filter(|(_, changes)| !changes.is_empty())
-    }
-
-    /// How many keys it touches: rows that lie together have one.
-    pub fn keys(&self) -> usize {
-        self.by_tree().map(|(_, changes)| changes.len()).sum()
-    }
-}
-
-/// Places the rows of one tree, in the order of their keys.
-struct Placing<'a, L> {
-    tree: Tree,
-    lying: &'a L,
-    to: &'a mut Writes,
-    changed: &'a mut Vec<Changed>,
-    at: At,
-}
-
-/// Where the last row went.
-enum At {
-    Nowhere,
-    /// Into a pack that was there: its place, its last key, its rows.
-    Pack(Key, Key, Vec<(Key, IVec)>),
-    /// Where nothing lies before that key, once it was looked up.
-    Free(Option<Next>, Vec<(Key, IVec)>),
-}
-
-/// The next key at which something lies, if there is one.
-type Next = Option<IVec>;
-
-impl<L: Lying> Placing<'_, L> {
-    fn all(mut self, changes: &Changes) -> Result<(), StoreError> {
-        let mut changes: Vec<_> = changes.iter().collect();
-        changes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        for (key, value) in changes {
-            let after = value.as_deref().map(IVec::from);
-            let before = self.one(key, after.clone())?;
-            self.changed.push(Changed { tree: self.tree, key: key.clone(), before, after });
-        }
-        self.leave();
-        Ok(())
-    }
-
-    /// Places one row; gives what was there.
-    fn one(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
-        match &mut self.at {
-            At::Pack(_, last, rows) if key.len() == KEY_BYTES && key <= last => return Ok(put(rows, key, after)),
-            At::Free(next, rows) if is_beside(rows, key) => {
-                let next = match next {
-                    Some(next) => next,
-                    None => next.insert(self.lying.after(self.tree, &place(&rows[0].0))?),
-                };
-                if is_before(next.as_deref(), key) {
-                    rows.extend(after.map(|after| (key.clone(), after)));
-                    return Ok(None);
-                }
-                self.leave();
-            }
-            _ => self.leave(),
-        }
-        let there = if key.len() == KEY_BYTES { self.lying.at_or_before(self.tree, &place(key))? } else { None };
-        match there {
-            Some((at, stored)) if is_of(&at, key) && Pack::read(self.tree, &at, stored.clone()).is_none() => {
-                self.to.push_as_it_is(self.tree, at.to_vec(), None);
-                if let Some(after) = after {
-                    self.at = At::Free(None, vec![(key.clone(), after)]);
-                }
-                return Ok(Some(stored));
-            }
-            Some((at, stored)) if is_place(&at) => {
-                if let Some(pack) = Pack::read(self.tree, &at, stored).filter(|pack| pack.reaches(key)) {
-                    let mut rows: Vec<_> = pack.rows().map(|(key, stored)| (key.to_vec(), stored)).collect();
-                    let last = rows.last().map(|(key, _)| key.clone()).unwrap_or_default();
-                    let before = put(&mut rows, key, after);
-                    self.at = At::Pack(at.to_vec(), last, rows);
-                    return Ok(before);
-                }
-            }
-            // A row that lies alone is changed where it is.
-            Some((at, stored)) if at == *key => {
-                self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));
-                return Ok(Some(stored));
-            }
-            _ => {}
-        }
-        if key.len() != KEY_BYTES {
-            return self.elsewhere(key, after);
-        }
-        if let Some(after) = after {
-            self.at = At::Free(None, vec![(key.clone(), after)]);
-        }
-        Ok(None)
-    }
-
-    /// What is no row's key lies where it does.
-    fn elsewhere(&mut self, key: &Key, after: Option<IVec>) -> Result<Option<IVec>, StoreError> {
-        let there = self.lying.at_or_before(self.tree, key)?.filter(|(at, _)| at == key);
-        self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));
-        Ok(there.map(|(_, stored)| stored))
-    }
-
-    /// Writes what is not yet.
-    fn leave(&mut self) {
-        match std::mem::replace(&mut self.at, At::Nowhere) {
-            At::Nowhere => {}
-            At::Pack(place, _, rows) => self.write_pack(place, rows),
-            At::Free(_, rows) => self.write_rows(rows),
-        }
-    }
-
-    /// A pack that was there.
-    fn write_pack(&mut self, at: Key, rows: Vec<(Key, IVec)>) {
-        let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
-        let is_fit = bytes <= 2 * pack_bytes(self.tree) && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
-        if is_fit && !rows.is_empty() {
-            let value = written(self.tree, &at, &rows);
-            return self.to.push_as_it_is(self.tree, at, Some(value));
-        }
-        // The first part stays where the pack was, unless its first row is one to lie alone.
-        let mut parts = parts(rows, pack_bytes(self.tree)).into_iter().peekable();
-        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
-        self.to.push_as_it_is(self.tree, at, stays);
-        parts.for_each(|part| self.write_part(part));
-    }
-
-    fn write_rows(&mut self, rows: Vec<(Key, IVec)>) {
-        parts(rows, pack_bytes(self.tree)).into_iter().for_each(|part| self.write_part(part));
-    }
-
-    /// A new pack, or a row that lies alone.
-    fn write_part(&mut self, mut part: Vec<(Key, IVec)>) {
-        let (at, value) = match part.as_slice() {
-            [_] => part.remove(0),
-            rows => {
-                let at = place(&rows[0].0);
-                let value = written(self.tree, &at, rows);
-                (at, IVec::from(value))
-            }
-        };
-        self.to.push_as_it_is(self.tree, at, Some(value.to_vec()));
-    }
-}
-
-/// Whether nothing lies at this key, nor a pack at its place, where this is the next that lies there.
-fn is_before(next: Option<&[u8]>, key: &Key) -> bool {
-    next.is_none_or(|next| key[..] < *next && !next.starts_with(key))
-}
-
-/// Whether a pack of these rows could have this one as its last.
-fn is_beside(rows: &[(Key, IVec)], key: &Key) -> bool {
-    key.len() == KEY_BYTES && rows.first().is_some_and(|(first, _)| first[..PREFIX_BYTES] == key[..PREFIX_BYTES])
-}
-
-/// Puts a row among others in order, or takes it out; gives what was there.
-fn put(rows: &mut Vec<(Key, IVec)>, key: &Key, after: Option<IVec>) -> Option<IVec> {
-    match (rows.binary_search_by(|(one, _)| one.cmp(key)), after) {
-        (Ok(n), Some(after)) => Some(std::mem::replace(&mut rows[n].1, after)),
-        (Ok(n), None) => Some(rows.remove(n).1),
-        (Err(n), Some(after)) => {
-            rows.insert(n, (key.clone(), after));
-            None
-        }
-        (Err(_), None) => None,
-    }
-}
-
-/// Rows in order, as many together as a pack has; those that are long alone.
-fn parts(rows: Vec<(Key, IVec)>, pack_bytes: usize) -> Vec<Vec<(Key, IVec)>> {
-    let mut parts: Vec<Vec<(Key, IVec)>> = Vec::new();
-    let mut bytes = usize::MAX;
-    for (key, stored) in rows {
-        let is_long = stored.len() > ROW_BYTES_MAX;
-        if is_long || bytes.saturating_add(stored.len()) > pack_bytes {
-            parts.push(Vec::new());
-            bytes = 0;
-        }
-        bytes = if is_long { usize::MAX } else { bytes + ENTRY_BYTES + stored.len() };
-        parts.last_mut().expect("there is one by now").push((key, stored));
-    }
-    parts
 }
 
 #[cfg(test)]

@@ -6,8 +6,11 @@ use std::ops::Bound;
 use proptest::prelude::*;
 
 use super::super::checksum;
+use super::super::placing::{Changed, Lying, Placed};
 use super::super::unpacking::{Unpacking, wider};
+use super::super::writes::Writes;
 use super::*;
+use crate::store::error::StoreError;
 
 const TREE: Tree = Tree::Closed;
 
@@ -42,14 +45,14 @@ impl Lies {
     fn write_to(&mut self, tree: Tree, changes: &[(Key, Option<Vec<u8>>)]) -> Vec<Changed> {
         let mut writes = Writes::default();
         changes.iter().for_each(|(key, value)| writes.push_as_it_is(tree, key.clone(), value.clone()));
-        let Placed { packed, changed, .. } = Placed::of(&writes, self).unwrap();
-        for (at, value) in packed.by_tree().iter().flatten() {
+        let placed = Placed::of(&writes, self).unwrap();
+        for (at, value) in placed.by_tree().flat_map(|(_, changes)| changes) {
             match value {
                 Some(value) => self.0.insert(at.clone(), IVec::from(value.as_slice())),
                 None => self.0.remove(at),
             };
         }
-        changed
+        placed.changed
     }
 
     fn get(&self, key: &[u8]) -> Option<IVec> {
