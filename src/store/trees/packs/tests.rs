@@ -265,7 +265,7 @@ fn a_pack_that_is_parted_while_rows_are_listed_hides_none_and_shows_none_twice()
     lies.write(&(0..19).map(|id| (key(1, id * 2 + 1), Some(vec![8; 3000]))).collect::<Vec<_>>());
     assert!(lies.0.len() > before.0.len() + 2, "it was parted");
     // What lay there before, up to a place, and what lies behind it now.
-    for (at, _) in &before.0 {
+    for at in before.0.keys() {
         let old = before.0.range(..=at.clone());
         let new = lies.0.range::<Key, _>((Bound::Excluded(at.clone()), Bound::Unbounded));
         let there: Vec<_> =
