@@ -97,6 +97,8 @@ fn bytes_of(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::bench::Bench;
+    use crate::store::layout::{self, Tree};
 
     fn event(id: u128, bytes: usize) -> Arc<Event> {
         Arc::new(Event {
@@ -164,5 +166,22 @@ mod tests {
         }
         let (events, came, bytes) = left(&handed);
         assert!(events == 1 && came < 1100 && bytes == OWN_BYTES + 1, "{came}");
+    }
+
+    #[test]
+    fn an_event_with_one_webhook_is_handed_over_as_it_is_stored() {
+        let mut bench = Bench::new();
+        let webhook = bench.webhook();
+        let [id, other] = [(); 2].map(|()| bench.publish());
+        let stored = bench.store.event(1, id).unwrap();
+        bench.damage(Tree::Events, &layout::event(1, id));
+        assert_eq!(bench.store.event_to_send(1, id).unwrap(), stored, "it was not read");
+        assert!(bench.store.event_to_send(1, id).is_err(), "it is handed over once");
+        assert_eq!(stored.unwrap().webhooks, [webhook]);
+        bench.webhook();
+        let several = bench.publish();
+        bench.damage(Tree::Events, &layout::event(1, several));
+        assert!(bench.store.event_to_send(1, several).is_err());
+        assert!(bench.store.event_to_send(1, other).unwrap().is_some());
     }
 }

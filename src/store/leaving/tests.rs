@@ -348,3 +348,18 @@ fn two_jobs_for_the_same_event_take_none_that_nobody_asked_for() {
         assert_eq!(bench.store.totals().cancelled, 300, "{kind:?}");
     }
 }
+
+#[test]
+fn what_was_just_accepted_and_left_is_handed_over_to_nobody() {
+    for purged in [true, false] {
+        let mut bench = Bench::new();
+        bench.webhook();
+        let id = bench.publish();
+        let leave = move |staging: &mut Staging<'_>| match purged {
+            true => staging.purge_event(1, id),
+            false => staging.delete_event(1, id),
+        };
+        assert!(matches!(ask(&mut bench, leave), Ok(Leaving::Done(_))));
+        assert_eq!(bench.store.event_to_send(1, id), Ok(None), "{purged}");
+    }
+}

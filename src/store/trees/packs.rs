@@ -102,7 +102,8 @@ impl Pack {
 
     /// Whether its keys can be those of the pack that lies there. A row whose key is another than it was does not fit its checksum.
     fn is_in_order(&self, place: &[u8]) -> bool {
-        is_of(place, &self.key(0)) && (1..self.count).all(|n| self.id(n - 1) < self.id(n))
+        place.get(PREFIX_BYTES..KEY_BYTES).is_some_and(|first| first <= self.id(0))
+            && (1..self.count).all(|n| self.id(n - 1) < self.id(n))
     }
 
     /// All rows, in order.
