@@ -7,7 +7,7 @@
 //!   but not its rows, each of them is there and cannot be read. Where it leaves nothing, the pack as a whole is its first row, which cannot
 //!   be read.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -77,8 +77,9 @@ pub struct Pack {
     /// As it lies, with the ends of keys and the lengths.
     stored: IVec,
     count: usize,
-    /// The rows, one behind the other; `None` if nothing is left of them.
-    rows: Option<IVec>,
+    is_pressed: bool,
+    /// The rows, one behind the other, once somebody asked for one; `None` if nothing is left of them.
+    rows: OnceCell<Option<IVec>>,
 }
 
 impl Pack {
@@ -86,18 +87,23 @@ impl Pack {
     pub fn read(tree: Tree, place: &[u8], stored: IVec) -> Option<Self> {
         let prefix = *place.first_chunk()?;
         let said = u16::from_be_bytes(*stored.first_chunk()?);
-        let pack = Self { prefix, stored, count: usize::from(said & !PRESSED), rows: None };
-        let (frame, rows) = pack.stored.split_at_checked(pack.rows_at())?;
-        let (frame, found) = frame.split_last_chunk()?;
-        let bytes = pack.spans().last()?.end;
-        if sum(tree, place, frame) != *found && !pack.is_in_order(place) {
-            return None;
-        }
-        let rows = match said & PRESSED {
-            0 => (rows.len() == bytes).then(|| pack.stored.subslice(pack.rows_at(), bytes)),
-            _ => unpressed(rows, bytes).map(IVec::from),
+        let (count, is_pressed) = (usize::from(said & !PRESSED), said & PRESSED != 0);
+        let pack = Self { prefix, stored, count, is_pressed, rows: OnceCell::new() };
+        let (frame, found) = pack.stored.get(..pack.rows_at())?.split_last_chunk()?;
+        (count > 0 && (sum(tree, place, frame) == *found || pack.is_in_order(place))).then_some(pack)
+    }
+
+    /// The rows as they were written. Whoever asks only whether a row is there need not unpress them.
+    fn opened(&self) -> Option<&IVec> {
+        let open = || {
+            let (at, bytes) = (self.rows_at(), self.spans().last()?.end);
+            let rows = &self.stored[at..];
+            match self.is_pressed {
+                true => unpressed(rows, bytes).map(IVec::from),
+                false => (rows.len() == bytes).then(|| self.stored.subslice(at, bytes)),
+            }
         };
-        Some(Self { rows, ..pack })
+        self.rows.get_or_init(open).as_ref()
     }
 
     /// Whether its keys can be those of the pack that lies there. A row whose key is another than it was does not fit its checksum.
@@ -128,7 +134,7 @@ impl Pack {
     }
 
     fn row(&self, span: Range<usize>) -> IVec {
-        self.rows.as_ref().map_or(IVec::from(LOST), |rows| rows.subslice(span.start, span.len()))
+        self.opened().map_or(IVec::from(LOST), |rows| rows.subslice(span.start, span.len()))
     }
 
     /// Whether a row of this key belongs into it: it does not come behind the last one.

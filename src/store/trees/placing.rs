@@ -128,22 +128,22 @@ impl<L: Lying> Placing<'_, L> {
         }
         let there = if key.len() == KEY_BYTES { self.lying.at_or_before(self.tree, &place(key))? } else { None };
         match there {
-            Some((at, stored)) if is_of(&at, key) && Pack::read(self.tree, &at, stored.clone()).is_none() => {
-                self.to.push_as_it_is(self.tree, at.to_vec(), None);
-                if let Some(after) = after {
-                    self.at = At::Free(None, vec![(key.clone(), after)]);
-                }
-                return Ok(Some(stored));
-            }
-            Some((at, stored)) if is_place(&at) => {
-                if let Some(pack) = Pack::read(self.tree, &at, stored).filter(|pack| pack.reaches(key)) {
+            Some((at, stored)) if is_place(&at) => match Pack::read(self.tree, &at, stored.clone()) {
+                Some(pack) if pack.reaches(key) => {
                     let mut rows: Vec<_> = pack.rows().map(|(key, stored)| (key.to_vec(), stored)).collect();
                     let last = rows.last().map(|(key, _)| key.clone()).unwrap_or_default();
                     let before = put(&mut rows, key, after);
                     self.at = At::Pack(at.to_vec(), last, rows);
                     return Ok(before);
                 }
-            }
+                // One of which nothing can be told is its first row.
+                None if is_of(&at, key) => {
+                    let rows = after.map(|after| (key.clone(), after)).into_iter().collect();
+                    self.at = At::Pack(at.to_vec(), key.clone(), rows);
+                    return Ok(Some(stored));
+                }
+                _ => {}
+            },
             // A row that lies alone is changed where it is.
             Some((at, stored)) if at == *key => {
                 self.to.push_as_it_is(self.tree, key.clone(), after.map(|after| after.to_vec()));
@@ -180,13 +180,10 @@ impl<L: Lying> Placing<'_, L> {
     fn write_pack(&mut self, at: Key, rows: Vec<(Key, IVec)>) {
         let bytes: usize = rows.iter().map(|(_, stored)| ENTRY_BYTES + stored.len()).sum();
         let is_fit = bytes <= 2 * pack_bytes(self.tree) && rows.iter().all(|(_, stored)| stored.len() <= ROW_BYTES_MAX);
-        if is_fit && !rows.is_empty() {
-            let value = written(self.tree, &at, &rows);
-            return self.to.push_as_it_is(self.tree, at, Some(value));
-        }
-        // The first part stays where the pack was, unless its first row is one to lie alone.
-        let mut parts = parts(rows, pack_bytes(self.tree)).into_iter().peekable();
-        let stays = parts.next_if(|part| part.len() > 1).map(|part| written(self.tree, &at, &part));
+        let mut parts = if is_fit { vec![rows] } else { parts(rows, pack_bytes(self.tree)) }.into_iter();
+        // The first part stays where the pack was, also if it is one row: alone it would lie at a smaller key.
+        let first = parts.next().filter(|part| !part.is_empty());
+        let stays = first.map(|part| written(self.tree, &at, &part));
         self.to.push_as_it_is(self.tree, at, stays);
         parts.for_each(|part| self.write_part(part));
     }

@@ -79,6 +79,16 @@ impl Lies {
         Unpacking::of(TREE, range, there.into_iter())
     }
 
+    /// Where each row lies.
+    fn places(&self) -> BTreeMap<Key, Key> {
+        let rows = |(at, stored): (&Key, &IVec)| {
+            let pack = if is_place(at) { Pack::read(TREE, at, stored.clone()) } else { None };
+            let keys = pack.map_or(vec![at.clone()], |pack| pack.rows().map(|(key, _)| key.to_vec()).collect());
+            keys.into_iter().map(|key| (key, at.clone())).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(rows).collect()
+    }
+
     /// Every pack is whole, none is too long, and nothing lies between the first row of one and its last.
     fn check(&self) {
         for (at, stored) in self.0.iter().filter(|(at, _)| is_place(at)) {
@@ -121,8 +131,12 @@ proptest! {
             let changes: Vec<_> = group.into_iter().map(|(key, value)| {
                 (key, value.map(|(bytes, fill)| vec![fill; BYTES[bytes]]))
             }).collect();
+            let before = lies.places();
             let changed = lies.write(&changes);
             lies.check();
+            for (key, at) in lies.places() {
+                prop_assert!(before.get(&key).is_none_or(|before| *before <= at), "{:?} moved to a smaller key", key);
+            }
             for ((key, value), changed) in changes.into_iter().zip(changed) {
                 let before = match value.clone() {
                     Some(value) => rows.insert(key.clone(), value),
