@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use rustix::process::geteuid;
 
@@ -11,6 +13,9 @@ use crate::domain::guard::{Guard, is_wide};
 use crate::domain::portal::origin;
 use crate::settings::master_keys;
 use crate::{log, profile, store};
+
+/// How long a start waits for somebody to read the greeting.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// Says where the server is and how to try it, on standard output, once it can be used. `log_in`: the path of a link that logs
 /// in. `served`: the contracts whose APIs answer.
@@ -22,7 +27,7 @@ pub fn greet(
     served: &[&str],
     takes: impl Fn(&str) -> bool,
 ) {
-    let say = Greeting { is_json: log::is_json(&config.log) };
+    let mut say = Greeting { is_json: log::is_json(&config.log), text: String::new() };
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     say.line(format!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
     say.line(format!("data directory: {}", config.store.path.display()));
@@ -107,27 +112,40 @@ fn keep(url: &str, first_key: Option<&str>, takes: impl Fn(&str) -> bool) -> Opt
 /// Where the greeting goes: to standard output, or where lines are JSON into the log, so that nothing plain is among them.
 struct Greeting {
     is_json: bool,
+    /// For standard output.
+    text: String,
 }
 
 impl Greeting {
-    fn line(&self, text: String) {
+    fn line(&mut self, text: String) {
         if self.is_json {
             tracing::info!("{text}");
         } else {
-            // Nobody may be there to read it: the server goes on.
-            let _ = writeln!(io::stdout(), "{text}");
+            self.text += &text;
+            self.text.push('\n');
         }
     }
 
     /// What is never said again, whatever the log leaves out.
-    fn always(&self, text: String) {
+    fn always(&mut self, text: String) {
         if self.is_json && !tracing::enabled!(tracing::Level::INFO) {
             let line = serde_json::json!({"level": "INFO", "target": module_path!(), "message": text});
-            // As above.
-            let _ = writeln!(io::stderr(), "{line}");
+            log::line(&line.to_string());
         } else {
             self.line(text);
         }
+    }
+}
+
+impl Drop for Greeting {
+    /// Nobody may be there to read it, or whoever is may not read: the server goes on.
+    fn drop(&mut self) {
+        let (text, (done, is_done)) = (std::mem::take(&mut self.text), mpsc::sync_channel(1));
+        // As said above, and whoever waits may be gone.
+        let print = move || _ = io::stdout().write_all(text.as_bytes()).map(|()| done.send(()));
+        // Errors mean that there can be no thread, and that it was printed in vain or takes too long.
+        let _ = std::thread::Builder::new().name("greeting".into()).spawn(print);
+        let _ = is_done.recv_timeout(READ_WITHIN);
     }
 }
 

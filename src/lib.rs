@@ -141,14 +141,14 @@ pub enum ServeError {
 /// Serves until SIGTERM or SIGINT, or until another process has taken over: what `hookwheel serve` does.
 pub fn serve(mut config: Config) -> Result<(), ServeError> {
     let given = handover::given();
-    let log = log::start(&config.log).map_err(ServeError::Log)?;
+    log::start(&config.log).map_err(ServeError::Log)?;
     prepare_process();
     greeting::mend(&config);
     greeting::warn_of(&config);
     // What the environment tells to fail, in a build for tests: in any other there is nothing that could.
     let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
     let served = actix_rt::System::new().block_on(or_end_task("main", serving::serve_by(&mut config, given)));
-    log.end();
+    log::end();
     served
 }
 

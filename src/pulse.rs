@@ -5,6 +5,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::clock::Stopwatch;
 
 /// The exit code of a process that ends because a thread panicked ("internal software error" in sysexits.h).
 pub const EXIT_CODE: u8 = 70;
+
+/// See [`before_end`].
+static BEFORE_END: OnceLock<fn()> = OnceLock::new();
 /// A thread that is at one thing for so long is stuck. The longest thing is a group commit on a slow disk.
 pub const STUCK_AFTER: Duration = Duration::from_secs(10);
 
@@ -44,7 +48,21 @@ pub async fn apart<T: Send + 'static>(thread: &str, work: impl FnOnce() -> T + S
 /// The thread has panicked, which the log has told: ends the process.
 pub fn end(thread: &str) -> ! {
     tracing::error!("the {thread} thread panicked, and the server cannot do without it; the server ends");
+    exit()
+}
+
+/// Ends the process, whose log has told why.
+pub fn exit() -> ! {
+    if let Some(last) = BEFORE_END.get() {
+        last();
+    }
     std::process::exit(EXIT_CODE.into())
+}
+
+/// What is done before the process ends by itself: once set, it stays.
+pub fn before_end(last: fn()) {
+    // An error means that there is one.
+    let _ = BEFORE_END.set(last);
 }
 
 /// Since when a thread has been at one thing: two stores a thing, and no timer.

@@ -4,12 +4,15 @@
 mod support;
 
 use std::fs::{self, Permissions};
+use std::io::{PipeReader, PipeWriter, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use hookwheel::clock::Stopwatch;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::process::KEY;
 use support::{Client, DEADLINE, Running, Server};
@@ -29,10 +32,10 @@ fn refused(dir: &Path, env: &[(&str, &str)]) -> String {
     ended.output
 }
 
-/// A server that a shell starts, which does something about its outputs. It is killed when dropped.
-struct Shelled(Child);
+/// A server of whose outputs something is amiss. It is killed when dropped.
+struct Ours(Child);
 
-impl Drop for Shelled {
+impl Drop for Ours {
     fn drop(&mut self) {
         // An error means that it has ended already.
         let _ = self.0.kill();
@@ -70,10 +73,46 @@ fn outputs_that_nobody_reads_end_no_server() {
             shell.env("HOOKWHEEL__STORE__PATH", Server::data(dir.path())).env("HOOKWHEEL__LOG__FORMAT", format);
             shell.env("HOOKWHEEL__LOG__ACCESS", "on").current_dir(dir.path());
             let shell = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut server = Shelled(shell.spawn().expect("a shell"));
+            let mut server = Ours(shell.spawn().expect("a shell"));
             assert!(takes_an_event(port), "{format} {outputs}");
             assert!(server.0.try_wait().expect("it is ours").is_none(), "{format} {outputs}: it goes on");
         }
+    }
+}
+
+/// A pipe that takes nothing more, and whose other end is there and does not read.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let flags = fcntl_getfl(&writer).expect("it has flags");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("it has flags");
+    while writer.write(&[b'.'; 4096]).is_ok() {}
+    fcntl_setfl(&writer, flags).expect("it has flags");
+    (reader, writer)
+}
+
+#[test]
+fn outputs_that_somebody_has_and_does_not_read_hold_up_no_server() {
+    for access in ["off", "on"] {
+        let (dir, port) = (folder(), free_port());
+        let (_reader, writer) = full_pipe();
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_hookwheel"));
+        serve.args(["serve", "--dev"]).current_dir(dir.path());
+        serve.env("HOOKWHEEL__SERVER__LISTEN", format!("127.0.0.1:{port}")).env("HOOKWHEEL__AUTH__ADMIN_KEY", KEY);
+        serve.env("HOOKWHEEL__STORE__PATH", Server::data(dir.path())).env("HOOKWHEEL__LOG__ACCESS", access);
+        serve.env("HOOKWHEEL__LOG__LEVEL", "debug").stdin(Stdio::null());
+        serve.stdout(writer.try_clone().expect("a descriptor")).stderr(writer);
+        let mut server = Ours(serve.spawn().expect("it can be started"));
+        assert!(takes_an_event(port), "access {access}");
+        kill_process(Pid::from_child(&server.0), Signal::TERM).expect("it runs");
+        let watch = Stopwatch::start();
+        let ended = loop {
+            if let Some(status) = server.0.try_wait().expect("it is ours") {
+                break status;
+            }
+            assert!(watch.elapsed() < DEADLINE, "access {access}: it is still there");
+            std::thread::yield_now();
+        };
+        assert!(ended.success(), "access {access}: {ended}");
     }
 }
 

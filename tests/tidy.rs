@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["domain", "clock", "dialect", "docs", "exchange", "pulse", "store", "telemetry"]),
     ("dashboard", &["domain", "clock", "dialect", "docs", "store", "api"]),
     // What the front page has set apart.
-    ("log", &["config"]),
+    ("log", &["config", "pulse"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
     ("post", &["clock", "config", "handover", "pulse", "settings", "store"]),

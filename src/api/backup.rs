@@ -2,6 +2,7 @@
 //! with a rest behind each, in the turn of who asked, and a file that was broken off lacks its end.
 
 use std::io;
+use std::time::Duration;
 
 use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
@@ -14,6 +15,9 @@ use crate::clock::Stopwatch;
 use crate::domain::audit::Deed;
 use crate::domain::id::AccountNumber;
 use crate::store::{Backup, BackupError};
+
+/// How long the backup before may take to be over.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Take a backup of the whole store, while it goes on
 ///
@@ -29,7 +33,7 @@ use crate::store::{Backup, BackupError};
 )]
 #[get("/api/v1/backup")]
 pub async fn take(tenant: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    let backup = api.store.back_up().map_err(|error| match error {
+    let backup = api.store.back_up_within(PATIENCE).await.map_err(|error| match error {
         BackupError::Running => Problem::wrong_state(error.to_string()),
         error => Problem::internal(error),
     })?;

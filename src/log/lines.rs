@@ -1,10 +1,12 @@
-//! Where lines go. What stays true: what an operator must see goes to standard error at once; where there is a line for each
-//! event, attempt and call, those go through a bounded queue, so that whoever does not read them holds up nothing: what does not
-//! fit is dropped, and how many that were is told.
+//! Where lines go: through a bounded queue to standard error. What stays true: whoever does not read them holds up nothing and
+//! nobody; what does not fit is dropped, and how many that were is told; and lines for each event, attempt and call take no place
+//! of those that an operator must see.
 
+use std::fs::File;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,38 +15,81 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The target of the lines for each event, each attempt and each call: they are told from all others by it.
 pub const ACCESS: &str = "hookwheel::access";
-/// Lines that may wait: some megabytes.
-const WAITING_MAX: usize = 8192;
-/// Lines that wait are written together, about so many bytes at once.
+/// Lines that are written together are about so many bytes.
 const TOGETHER_BYTES: usize = 64 * 1024;
 
 /// The way of lines; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Lines(Arc<OnceLock<Queue>>);
 
-struct Queue {
-    lines: SyncSender<Line>,
-    dropped: Arc<AtomicU64>,
+/// The queue, and its places.
+pub struct Queue {
+    lines: Sender<Line>,
+    places: Arc<Places>,
 }
 
 enum Line {
-    Text(Vec<u8>),
+    Text(Kind, Vec<u8>),
     /// All before it are written: somebody wants to know.
     Mark(SyncSender<()>),
 }
 
-impl Lines {
-    /// From now on those of [`ACCESS`] are queued, and written to `to` by a thread; before, or where no thread can be had, all go
-    /// to standard error at once.
-    pub fn queue(&self, to: impl Write + Send + 'static) -> io::Result<()> {
-        if self.0.get().is_none() {
-            let (lines, waiting) = sync_channel(WAITING_MAX);
-            let dropped = Arc::new(AtomicU64::new(0));
-            let lost = dropped.clone();
-            std::thread::Builder::new().name("log".into()).spawn(move || write_all(&waiting, to, &lost))?;
-            // An error means that somebody else was first, whose thread goes on.
-            let _ = self.0.set(Queue { lines, dropped });
+/// What waits in one place of the queue takes none of another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One for each event, attempt and call.
+    Access,
+    /// What an operator must see.
+    Own,
+}
+
+impl Kind {
+    /// Lines of it that may wait: some megabytes in all.
+    fn waiting_max(self) -> usize {
+        match self {
+            Self::Access => 8192,
+            Self::Own => 1024,
         }
+    }
+}
+
+/// What waits of each kind, and how many lines were dropped since that was told.
+#[derive(Default)]
+struct Places {
+    waiting: [AtomicUsize; 2],
+    dropped: AtomicU64,
+}
+
+impl Places {
+    /// Takes a place, or counts the line as dropped.
+    fn take(&self, kind: Kind) -> bool {
+        let one_more = |waiting| (waiting < kind.waiting_max()).then_some(waiting + 1);
+        let is_taken = self.waiting[kind as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+        if !is_taken {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
+    fn give_back(&self, kind: Kind) {
+        self.waiting[kind as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Lines {
+    /// From now on lines are queued, and written to standard error by a thread; before, or where none can be had, whoever logs
+    /// writes them.
+    pub fn queue(&self) -> io::Result<()> {
+        // Its own descriptor: the lock of the other is for who says what is no line of the log, and may not wait for this thread.
+        self.queue_to(File::from(io::stderr().as_fd().try_clone_to_owned()?))
+    }
+
+    fn queue_to(&self, to: impl Write + Send + 'static) -> io::Result<()> {
+        let ((lines, waiting), places) = (channel(), Arc::<Places>::default());
+        let of_thread = places.clone();
+        std::thread::Builder::new().name("log".into()).spawn(move || write_all(&waiting, to, &of_thread))?;
+        // An error means that there is one, and the thread ends.
+        let _ = self.0.set(Queue { lines, places });
         Ok(())
     }
 
@@ -52,40 +97,37 @@ impl Lines {
     pub fn flush(&self, patience: Duration) {
         let Some(queue) = self.0.get() else { return };
         let (mark, is_written) = sync_channel(1);
-        let mut line = Line::Mark(mark);
-        for _ in 0..patience.as_millis() {
-            match queue.lines.try_send(line) {
-                // An error means that nobody reads.
-                Ok(()) => {
-                    // An error means that the time is over.
-                    let _ = is_written.recv_timeout(patience);
-                    return;
-                }
-                Err(TrySendError::Full(back)) => line = back,
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        // Errors mean that nobody writes, or that the time is over.
+        let _ = queue.lines.send(Line::Mark(mark));
+        let _ = is_written.recv_timeout(patience);
+    }
+
+    /// The way of one line.
+    pub fn way(&self, kind: Kind) -> Way<'_> {
+        self.0.get().map_or_else(|| Way::Now(io::stderr()), |queue| Way::Later(queue, kind))
     }
 }
 
 /// Writes lines as they come, until nobody can send any.
-fn write_all(waiting: &Receiver<Line>, mut to: impl Write, dropped: &AtomicU64) {
+fn write_all(waiting: &Receiver<Line>, mut to: impl Write, places: &Places) {
     let mut together = Vec::with_capacity(TOGETHER_BYTES);
     while let Ok(first) = waiting.recv() {
-        let (mut next, mut marks) = (Ok(first), Vec::new());
-        loop {
-            match next {
-                Ok(Line::Text(text)) => together.extend_from_slice(&text),
-                Ok(Line::Mark(mark)) => marks.push(mark),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+        let (mut next, mut marks) = (Some(first), Vec::new());
+        while let Some(line) = next {
+            match line {
+                Line::Text(kind, text) => {
+                    places.give_back(kind);
+                    together.extend_from_slice(&text);
+                }
+                Line::Mark(mark) => marks.push(mark),
             }
-            next = if together.len() < TOGETHER_BYTES { waiting.try_recv() } else { Err(TryRecvError::Empty) };
+            // Nothing waits, or nobody can send any more.
+            next = if together.len() < TOGETHER_BYTES { waiting.try_recv().ok() } else { None };
         }
-        // Nobody could be told that standard error is closed.
+        // Nobody could be told that standard error is closed or full, and the server goes on.
         let _ = to.write_all(&together).and_then(|()| to.flush());
         together.clear();
-        let lost = dropped.swap(0, Ordering::Relaxed);
+        let lost = places.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lines = lost, "lines were dropped: whoever reads the log is too slow");
         }
@@ -96,39 +138,35 @@ fn write_all(waiting: &Receiver<Line>, mut to: impl Write, dropped: &AtomicU64) 
 
 /// Where one line goes.
 pub enum Way<'a> {
-    /// At once.
+    /// To standard error, at once.
     Now(io::Stderr),
     /// Through the queue.
-    Later(&'a Lines),
+    Later(&'a Queue, Kind),
 }
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Way<'a>;
 
     fn make_writer(&'a self) -> Way<'a> {
-        Way::Now(io::stderr())
+        self.way(Kind::Own)
     }
 
     fn make_writer_for(&'a self, line: &Metadata<'_>) -> Way<'a> {
-        let is_queued = self.0.get().is_some() && line.target() == ACCESS;
-        if is_queued { Way::Later(self) } else { self.make_writer() }
+        self.way(if line.target() == ACCESS { Kind::Access } else { Kind::Own })
     }
 }
 
 impl Write for Way<'_> {
     /// Takes a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let queue = match self {
-            Self::Now(stderr) => {
-                // Nobody could be told that standard error is closed or full, and the server goes on.
-                let _ = stderr.write_all(line);
-                return Ok(line.len());
+        match self {
+            // As where it is queued.
+            Self::Now(stderr) => _ = stderr.write_all(line),
+            Self::Later(queue, kind) if queue.places.take(*kind) => {
+                // An error means that the thread is gone, which nobody could be told.
+                let _ = queue.lines.send(Line::Text(*kind, line.to_vec()));
             }
-            Self::Later(lines) => lines.0.get(),
-        };
-        let is_taken = queue.is_some_and(|queue| queue.lines.try_send(Line::Text(line.to_vec())).is_ok());
-        if let Some(queue) = queue.filter(|_| !is_taken) {
-            queue.dropped.fetch_add(1, Ordering::Relaxed);
+            Self::Later(..) => {}
         }
         Ok(line.len())
     }
@@ -174,8 +212,9 @@ mod tests {
     fn what_is_queued_is_written_in_order_before_a_flush_is_over() {
         let written = Written::default();
         let lines = Lines::default();
-        lines.queue(written.clone()).expect("a thread");
-        (0..100).for_each(|n| writeln!(Way::Later(&lines), "{n}").expect("it is taken"));
+        lines.queue_to(written.clone()).expect("a thread");
+        let kind = |n| if n % 3 == 0 { Kind::Own } else { Kind::Access };
+        (0..100).for_each(|n| writeln!(lines.way(kind(n)), "{n}").expect("it is taken"));
         lines.flush(LONG);
         let expected: String = (0..100).map(|n| format!("{n}\n")).collect();
         assert_eq!(written.0.lock().expect("nobody panics").clone(), expected.into_bytes());
@@ -187,15 +226,24 @@ mod tests {
         let ((open, gate), (enter, entered)) = (channel::<()>(), channel());
         let written = Written(Arc::default(), Some(Arc::new(Mutex::new(gate))), Some(enter));
         let lines = Lines::default();
-        lines.queue(written.clone()).expect("a thread");
-        let line = || Way::Later(&lines).write_all(b"x").expect("it is taken");
-        line();
+        lines.queue_to(written.clone()).expect("a thread");
+        let line = |kind| lines.way(kind).write_all(b"x").expect("it is taken");
+        line(Kind::Own);
         entered.recv_timeout(LONG).expect("the first is being written");
-        (0..WAITING_MAX + 7).for_each(|_| line());
-        let dropped = |lines: &Lines| lines.0.get().expect("it has a queue").dropped.load(Ordering::Relaxed);
-        assert_eq!(dropped(&lines), 7);
+        let (access, own) = (Kind::Access.waiting_max(), Kind::Own.waiting_max());
+        let dropped = || lines.0.get().expect("it has a queue").places.dropped.load(Ordering::Relaxed);
+        (0..access + 7).for_each(|_| line(Kind::Access));
+        assert_eq!(dropped(), 7);
+        (0..own).for_each(|_| line(Kind::Own));
+        assert_eq!(dropped(), 7, "each kind has places of its own");
+        (0..2).for_each(|_| line(Kind::Own));
+        assert_eq!(dropped(), 9);
+        lines.flush(Duration::from_millis(1));
         drop(open);
         lines.flush(LONG);
-        assert_eq!((written.0.lock().expect("nobody panics").len(), dropped(&lines)), (1 + WAITING_MAX, 0));
+        assert_eq!((written.0.lock().expect("nobody panics").len(), dropped()), (1 + access + own, 0));
+        // The places are free again.
+        (0..own).for_each(|_| line(Kind::Own));
+        assert_eq!(dropped(), 0);
     }
 }

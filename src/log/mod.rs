@@ -4,20 +4,21 @@
 mod lines;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lines::{ACCESS, Lines};
+use lines::{ACCESS, Kind, Lines};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Access, LEVELS, LogConfig, LogFormat};
+use crate::pulse;
 
 /// What is not logged unless a filter asks for it. What sled finds, the store says in its own words; and the HTTP server logs each
 /// broken request: whoever sends them would fill the disk.
 const QUIET: &str = "actix_http=off,h2=off,sled=off";
-/// How long the end of the server waits for lines that wait to be written.
+/// How long the end of the process waits for lines that wait to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Puts another filter in the place of that of the running log.
@@ -26,24 +27,12 @@ type Change = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
 /// How the log of this process is changed, where its lines go, and whether they are JSON. There is one log in a process.
 static STARTED: OnceLock<(Change, Lines, bool)> = OnceLock::new();
 
-/// The running log.
-pub struct Log(Lines);
-
-impl Log {
-    /// Nothing more comes: what waits to be written is written.
-    pub fn end(self) {
-        self.0.flush(LAST_LINES);
-    }
-}
-
 /// Starts the log. An error says what is wrong with the filter.
-pub fn start(config: &LogConfig) -> Result<Log, String> {
+pub fn start(config: &LogConfig) -> Result<(), String> {
     let (is_terminal, is_json) = (std::io::stderr().is_terminal(), is_json(config));
     let (filter, lines) = (read(config, is_json)?, Lines::default());
-    if has_access(config, is_json) {
-        // An error means that there can be no thread: then nothing is queued.
-        let _ = lines.queue(std::io::stderr());
-    }
+    // An error means that there can be no thread: then nothing is queued.
+    let _ = lines.queue();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines.clone()).with_ansi(is_terminal);
     let change: Change = match is_json {
         false => {
@@ -60,14 +49,14 @@ pub fn start(config: &LogConfig) -> Result<Log, String> {
         }
     };
     // An error means that the process has a log already.
-    let _ = STARTED.set((change, lines.clone(), is_json));
-    let before = lines.clone();
-    std::panic::set_hook(Box::new(move |panic| {
+    let _ = STARTED.set((change, lines, is_json));
+    std::panic::set_hook(Box::new(|panic| {
         tell_panic(panic);
-        // The process may end now: what it did last is what somebody will want to see.
-        before.flush(LAST_LINES);
+        // What the process did last is what somebody will want to see.
+        end();
     }));
-    Ok(Log(lines))
+    pulse::before_end(end);
+    Ok(())
 }
 
 /// The running log shows what these settings say from now on; its format stays. Where none was started, nothing is done.
@@ -75,12 +64,23 @@ pub fn start(config: &LogConfig) -> Result<Log, String> {
 /// # Errors
 /// The filter is none.
 pub fn apply(config: &LogConfig) -> Result<(), String> {
-    let Some((change, lines, is_json)) = STARTED.get() else { return Ok(()) };
-    if has_access(config, *is_json) {
-        // As at the start.
-        let _ = lines.queue(std::io::stderr());
-    }
+    let Some((change, _, is_json)) = STARTED.get() else { return Ok(()) };
     change(read(config, *is_json)?)
+}
+
+/// A line that is written whatever the filter says, as it is.
+pub fn line(text: &str) {
+    let unstarted = Lines::default();
+    let lines = STARTED.get().map_or(&unstarted, |(_, lines, _)| lines);
+    // It takes all.
+    let _ = lines.way(Kind::Own).write_all(format!("{text}\n").as_bytes());
+}
+
+/// What waits to be written is written, in a second: the process may end now.
+pub fn end() {
+    if let Some((_, lines, _)) = STARTED.get() {
+        lines.flush(LAST_LINES);
+    }
 }
 
 /// Whether lines are JSON.

@@ -26,6 +26,7 @@ use crate::clock::{Dice, Stopwatch};
 use crate::domain::backoff::Strain;
 use crate::domain::id::IdSource;
 use crate::domain::time::UnixMs;
+use crate::pulse;
 
 /// Outcomes that no answer waits for are synced at the latest after this time.
 const SYNC_DELAY_MS: u64 = 50;
@@ -43,9 +44,6 @@ const SPACE_PACE: Duration = Duration::from_millis(50);
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(2);
 /// The longest of them: a disk may stay full for hours.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// As a supervisor knows it: an internal error, worth a restart.
-const EXIT_CODE: i32 = 70;
 
 /// The one writer. The server gives it a thread with [`Committer::run`]; a simulation turns it with
 /// [`Committer::step`].
@@ -440,7 +438,7 @@ impl Committer {
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be opened again");
                     if error.is_final() {
-                        std::process::exit(EXIT_CODE);
+                        pulse::exit();
                     }
                     let group = self.inner.queue.take();
                     self.put_off(group);

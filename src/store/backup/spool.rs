@@ -10,6 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::format::push_record;
 use crate::store::layout::Tree;
@@ -24,6 +26,7 @@ const BYTES_MAX: u64 = 1 << 30;
 #[derive(Default)]
 pub struct Spool {
     is_taken: AtomicBool,
+    given_back: Notify,
     kept: Mutex<Option<Result<Kept, String>>>,
 }
 
@@ -97,6 +100,12 @@ impl Spool {
     pub fn give_back(&self) {
         *self.lock() = None;
         self.is_taken.store(false, Ordering::SeqCst);
+        self.given_back.notify_waiters();
+    }
+
+    /// Until it is given back once, from this call on.
+    pub fn given_back(&self) -> Notified<'_> {
+        self.given_back.notified()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Result<Kept, String>>> {

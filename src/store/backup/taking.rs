@@ -6,6 +6,8 @@ use std::io::{BufReader, Read};
 use std::ops::Bound;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::BackupError;
 use super::format::{Closing, FRAME_BYTES_MAX, Frames, Header, push_record};
 use crate::clock::Stopwatch;
@@ -43,6 +45,21 @@ enum Place {
 }
 
 impl Store {
+    /// Begins a backup once nobody takes another one, for which it waits so long at most: whoever breaks one off and tries again
+    /// is faster than it is noticed.
+    pub async fn back_up_within(&self, patience: Duration) -> Result<Backup, BackupError> {
+        let watch = Stopwatch::start();
+        loop {
+            let given_back = self.0.spool.given_back();
+            match self.back_up() {
+                Err(BackupError::Running) => {}
+                begun => return begun,
+            }
+            let rest = patience.saturating_sub(watch.elapsed());
+            timeout(rest, given_back).await.map_err(|_| BackupError::Running)?;
+        }
+    }
+
     /// Begins a backup; refused while another one is taken.
     pub fn back_up(&self) -> Result<Backup, BackupError> {
         let inner = &self.0;

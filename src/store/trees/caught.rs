@@ -8,12 +8,11 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, Once};
 
+use crate::pulse;
 use crate::store::error::StoreError;
 
 /// How sled's threads are named.
 const IO_THREADS: &str = "sled-io-";
-/// As a supervisor knows it: an internal error, worth a restart.
-const EXIT_CODE: i32 = 70;
 
 thread_local! {
     /// How many calls of [`caught`] this thread is in.
@@ -99,7 +98,7 @@ fn hear(info: &PanicHookInfo<'_>, before: &dyn Fn(&PanicHookInfo<'_>)) {
     }
     if !OPENINGS.lose(&place) {
         tracing::error!("the store cannot go on: {}; the process ends", does_not_fit(&place));
-        std::process::exit(EXIT_CODE);
+        pulse::exit();
     }
 }
 
