@@ -108,7 +108,7 @@ impl Trees {
         if packs::has_packs(tree) && !packs::is_place(key) {
             let Some((at, stored)) = self.of.at_or_before(tree, &packs::place(key))? else { return Ok(None) };
             if packs::is_place(&at) {
-                return Ok(packs::find_in(tree, at, stored, key));
+                return Ok(packs::find_in(tree, &at, stored, key));
             }
             return Ok((at == key).then_some(stored));
         }

@@ -177,26 +177,31 @@ thread_local! {
     static LATELY: RefCell<VecDeque<(Tree, IVec, Pack)>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// The row of this key in what is stored at the place of a pack.
-pub fn find_in(tree: Tree, place: IVec, stored: IVec, key: &[u8]) -> Option<IVec> {
-    // Of which nothing can be told is its first row.
-    let is_first = is_of(&place, key);
-    let whole = |stored: IVec| is_first.then_some(stored);
+/// Looks into what is stored at the place of a pack; `None` if nothing in it can be told. What is pressed stays at hand, so that whoever looks
+/// into it again soon, for another row or from another one on, need not unpress it again.
+pub fn look_into<T>(tree: Tree, place: &IVec, stored: &IVec, look: impl FnOnce(&Pack) -> T) -> Option<T> {
     if !is_pressed(tree) {
-        return Pack::read(tree, &place, stored.clone()).map_or_else(|| whole(stored), |pack| pack.find(key));
+        return Pack::read(tree, place, stored.clone()).as_ref().map(look);
     }
     LATELY.with_borrow_mut(|lately| {
         // The very bytes: as long as they are held here, no others have their place in memory.
-        let is_same = |pack: &Pack| std::ptr::eq(&*pack.stored, &*stored);
-        if let Some((_, _, pack)) = lately.iter().find(|(of, at, pack)| is_same(pack) && *of == tree && *at == place) {
-            return pack.find(key);
+        let is_same = |pack: &Pack| std::ptr::eq(&*pack.stored, &**stored);
+        if let Some((_, _, pack)) = lately.iter().find(|(of, at, pack)| is_same(pack) && *of == tree && at == place) {
+            return Some(look(pack));
         }
-        let Some(pack) = Pack::read(tree, &place, stored.clone()) else { return whole(stored) };
-        let found = pack.find(key);
+        let pack = Pack::read(tree, place, stored.clone())?;
+        let seen = look(&pack);
         lately.truncate(LATELY_MAX - 1);
-        lately.push_front((tree, place, pack));
-        found
+        lately.push_front((tree, place.clone(), pack));
+        Some(seen)
     })
+}
+
+/// The row of this key in what is stored at the place of a pack.
+pub fn find_in(tree: Tree, place: &IVec, stored: IVec, key: &[u8]) -> Option<IVec> {
+    // Of which nothing can be told is its first row.
+    let whole = |stored: IVec| is_of(place, key).then_some(stored);
+    look_into(tree, place, &stored, |pack| pack.find(key)).unwrap_or_else(|| whole(stored))
 }
 
 /// The value of a pack that lies there, of rows in order.

@@ -28,8 +28,21 @@ pub fn pressed(bytes: &[u8]) -> Option<Vec<u8>> {
     (pressed.len() <= bytes.len() - bytes.len() / 8).then_some(pressed)
 }
 
+#[cfg(test)]
+thread_local! {
+    static UNPRESSINGS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has unpressed something.
+#[cfg(test)]
+pub fn unpressings() -> usize {
+    UNPRESSINGS.get()
+}
+
 /// The bytes again, which are so many; `None` if they are not.
 pub fn unpressed(pressed: &[u8], bytes: usize) -> Option<Vec<u8>> {
+    #[cfg(test)]
+    UNPRESSINGS.set(UNPRESSINGS.get() + 1);
     let unpressed = UNPRESS.with_borrow_mut(|unpress| {
         *unpress = unpress.take().or_else(|| Decompressor::new().ok());
         unpress.as_mut()?.decompress(pressed, bytes).ok()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 
 use super::held::Row;
-use super::packs::{self, Pack};
+use super::packs;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
@@ -76,13 +76,12 @@ impl Packed {
             };
             from && to && (self.met.is_empty() || key[..] > self.met[..])
         };
-        let pack = if packs::is_place(&at) { Pack::read(self.tree, &at, stored.clone()) } else { None };
-        match pack {
-            Some(pack) => pack.rows().filter(is_in).collect(),
-            // One of which nothing can be told is its first row.
-            None if packs::is_place(&at) => std::iter::once((packs::first_of(&at), stored)).filter(is_in).collect(),
-            None => std::iter::once((at, stored)).filter(is_in).collect(),
+        if !packs::is_place(&at) {
+            return std::iter::once((at, stored)).filter(is_in).collect();
         }
+        let rows = packs::look_into(self.tree, &at, &stored, |pack| pack.rows().filter(is_in).collect());
+        // One of which nothing can be told is its first row.
+        rows.unwrap_or_else(|| std::iter::once((packs::first_of(&at), stored)).filter(is_in).collect())
     }
 }
 

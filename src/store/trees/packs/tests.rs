@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::super::checksum;
 use super::super::placing::{Changed, Lying, Placed};
+use super::super::pressed::unpressings;
 use super::super::unpacking::{Unpacking, wider};
 use super::super::writes::Writes;
 use super::*;
@@ -232,7 +233,7 @@ fn no_bit_flips_unseen_and_few_cost_more_than_a_row() {
             }
             // What one reader meets, others do.
             for (key, _) in &rows {
-                let found = find_in(tree, IVec::from(at.as_slice()), IVec::from(&*flipped), key);
+                let found = find_in(tree, &IVec::from(at.as_slice()), IVec::from(&*flipped), key);
                 let is_whole = found.is_some_and(|found| checksum::without(tree, key, found).is_ok());
                 assert_eq!(is_whole, whole.iter().any(|(of, _)| of == key), "{tree:?}, bit {bit}");
             }
@@ -243,6 +244,21 @@ fn no_bit_flips_unseen_and_few_cost_more_than_a_row() {
         }
         assert_eq!(met(tree, &place(&key(1, 9)), &stored), (Vec::new(), 1), "its rows cannot lie there");
     }
+}
+
+#[test]
+fn whoever_goes_on_from_row_to_row_unpresses_a_pack_once() {
+    let (at, stored, rows) = pack_of(Tree::Events);
+    let stored = IVec::from(stored);
+    let before = unpressings();
+    for (key, row) in &rows {
+        let range = (Bound::Included(key.clone()), Bound::Unbounded);
+        let there = std::iter::once(Ok((IVec::from(at.as_slice()), stored.clone())));
+        let next = Unpacking::of(Tree::Events, range, there.collect::<Vec<_>>().into_iter()).next();
+        assert_eq!(next.map(Result::unwrap), Some((IVec::from(key.as_slice()), row.clone())));
+        assert_eq!(find_in(Tree::Events, &IVec::from(at.as_slice()), stored.clone(), key), Some(row.clone()));
+    }
+    assert_eq!((rows.len() > 2, unpressings() - before), (true, 1));
 }
 
 #[test]
