@@ -49,12 +49,14 @@ fn read(config: &Config) -> Result<Checked, Vec<ServeError>> {
     let trust = settings::trust(config.deliver.roots).map_err(ServeError::Roots);
     let smtp = settings::smtp(config).map_err(ServeError::Smtp);
     let people = settings::people(config).map_err(ServeError::Pages);
-    match (dialects, certificate, trust, smtp, people) {
-        (Ok(dialects), Ok(certificate), Ok(trust), Ok(smtp), Ok(people)) => {
+    let database = settings::of_store(config).database.map_or(Ok(()), |database| database.vet());
+    let database = database.map_err(ServeError::Database);
+    match (dialects, certificate, trust, smtp, people, database) {
+        (Ok(dialects), Ok(certificate), Ok(trust), Ok(smtp), Ok(people), Ok(())) => {
             Ok(Checked { certificate, shelf: Arc::new(Shelf::new(dialects)), trust, smtp, people })
         }
-        (dialects, certificate, trust, smtp, people) => {
-            let all = [dialects.err(), certificate.err(), trust.err(), smtp.err(), people.err()];
+        (dialects, certificate, trust, smtp, people, database) => {
+            let all = [dialects.err(), certificate.err(), trust.err(), smtp.err(), people.err(), database.err()];
             Err(all.into_iter().flatten().collect())
         }
     }
@@ -73,7 +75,9 @@ pub fn mistakes(config: &Config) -> Vec<String> {
 pub struct Plan {
     /// How many dialects there are.
     pub dialects: usize,
-    /// What it would find in the data directory; `None` where a server has it.
+    /// The database that has the store, if one does: it is not asked.
+    pub database: Option<String>,
+    /// What it would find in the data directory; `None` where a server has it, or a database.
     pub store: Option<store::Upgrade>,
 }
 
@@ -83,11 +87,13 @@ pub struct Plan {
 /// As [`Checked::of`], and whatever keeps the store from being opened.
 pub fn plan(clock: &Clock, config: &Config) -> Result<Plan, ServeError> {
     let checked = Checked::of(config, clock)?;
-    let store = match store::foresee(&settings::of_store(config)) {
-        Err(store::OpenError::InUse(_)) => None,
+    let of_store = settings::of_store(config);
+    let database = of_store.database.as_ref().map(ToString::to_string);
+    let store = match store::foresee(&of_store) {
+        Err(store::OpenError::InUse(_) | store::OpenError::InDatabase(_)) => None,
         foreseen => Some(foreseen?),
     };
-    Ok(Plan { dialects: checked.shelf.now().names().count(), store })
+    Ok(Plan { dialects: checked.shelf.now().names().count(), database, store })
 }
 
 /// The dialects of a configuration. An error names all that is wrong with their files, or the one that is missing.

@@ -30,7 +30,10 @@ pub fn greet(
     let mut say = Greeting { is_json: log::is_json(&config.log), text: String::new() };
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     say.line(format!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
-    say.line(format!("data directory: {}", config.store.path.display()));
+    match crate::settings::of_store(config).database {
+        Some(database) => say.line(format!("database: {database}, as the node {}", database.node())),
+        None => say.line(format!("data directory: {}", config.store.path.display())),
+    }
     if let store::MasterKeySource::Own = master_keys(&config.store) {
         say.line(format!(
             "master key: {} (keep a copy elsewhere)",

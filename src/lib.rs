@@ -78,6 +78,7 @@ use futures_util::future::BoxFuture;
 use handover::TakeOverError;
 use post::Post;
 use pulse::{Stuck, or_end_task};
+pub use store::SCHEMA;
 
 /// Why the server could not start or go on.
 #[derive(Debug, Error)]
@@ -118,6 +119,9 @@ pub enum ServeError {
     /// The user of a development server could not be stored.
     #[error("the first user cannot be made: {0}")]
     FirstUser(store::Refusal),
+    /// The database cannot be asked as it is configured.
+    #[error("store.url: {0}")]
+    Database(String),
     /// There is nobody to trust.
     #[error("deliver.roots: {0}")]
     Roots(String),
@@ -256,9 +260,14 @@ pub fn restore(
     store::restore(&settings::of_store(config), from, accepts_differences)
 }
 
+/// Where the store is that is configured: a data directory, or the URL of a database without its password.
+pub fn place_of_store(config: &Config) -> std::path::PathBuf {
+    settings::of_store(config).path
+}
+
 /// Whether a restore into the data directory that is configured was broken off, so that there is no store in it.
 pub fn is_half_restored(config: &Config) -> bool {
-    store::is_half_restored(&config.store.path)
+    config.store.url.is_none() && store::is_half_restored(&config.store.path)
 }
 
 /// Reads a backup to its end, and says what it is if it is whole.

@@ -17,6 +17,8 @@ const LISTEN_QUEUE: i32 = 4096;
 const HANDED_OVER: Duration = Duration::from_secs(10);
 /// Between two tries.
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
+/// Between two looks at who owns a store in a database.
+const STAND_BY: Duration = Duration::from_millis(200);
 
 /// Where a server stands: its socket, and whom it has it from.
 pub struct Post {
@@ -48,6 +50,10 @@ impl Post {
             Ok(listener)
         };
         let post = match (given, config.takes_over) {
+            (_, true) if config.store.url.is_some() => {
+                let why = "with store.url another node goes on by itself: start it without --take-over";
+                return Err(ServeError::Given(why.into()));
+            }
             (Some(_), true) => {
                 let why = "a socket was given to this process (LISTEN_FDS): start it without --take-over";
                 return Err(ServeError::Given(why.into()));
@@ -104,9 +110,10 @@ impl Post {
     /// Opens the store, on a thread of its own, so that signals are heard meanwhile. A directory that was handed over may be in use
     /// for a moment more.
     pub async fn open(&self, config: &Config, clock: &Clock) -> Result<(store::Store, store::Committer), ServeError> {
-        let watch = Stopwatch::start();
+        let (watch, mut waits) = (Stopwatch::start(), false);
+        let settings = settings::of_store(config);
         loop {
-            let (settings, clock) = (settings::of_store(config), clock.clone());
+            let (settings, clock) = (settings.clone(), clock.clone());
             let open = move || {
                 fail::fail_point!("post.open");
                 store::open(settings, clock, Dice::from_system())
@@ -116,6 +123,12 @@ impl Post {
                     if (self.taken.is_some() || self.is_resumed) && watch.elapsed() < HANDED_OVER =>
                 {
                     actix_rt::time::sleep(OPEN_AGAIN).await;
+                }
+                Err(held @ store::OpenError::Held { .. }) => {
+                    if !std::mem::replace(&mut waits, true) {
+                        tracing::info!(why = %held, "this node stands by");
+                    }
+                    actix_rt::time::sleep(STAND_BY).await;
                 }
                 opened => return Ok(opened?),
             }
@@ -127,7 +140,8 @@ impl Post {
         if let Some(taken) = self.taken.take() {
             taken.opened();
         }
-        let control = self.is_open.then(|| Control::open(&config.store.path))?;
+        // Whoever shares a database finds there who is next.
+        let control = (self.is_open && config.store.url.is_none()).then(|| Control::open(&config.store.path))?;
         let told = |error: &std::io::Error| tracing::warn!(%error, "no other process can take over from this one");
         control.inspect_err(told).ok()
     }

@@ -28,9 +28,9 @@ const MASTER_KEY_CREDENTIAL: &str = "hookwheel-master-key";
 
 /// What the store needs to know.
 pub fn of_store(config: &Config) -> store::Settings {
-    let from = &config.store;
+    let (from, database) = (&config.store, database(config));
     store::Settings {
-        path: from.path.clone(),
+        path: database.as_ref().map_or_else(|| from.path.clone(), |database| database.to_string().into()),
         cache_bytes: from.cache_bytes,
         free_bytes_min: from.free_bytes_min,
         queue_events_max: from.queue_events_max,
@@ -42,6 +42,7 @@ pub fn of_store(config: &Config) -> store::Settings {
         journal_max: store::JOURNAL_MAX,
         master_keys: master_keys(from),
         memory: None,
+        database,
         retention: store::Retention {
             events_ms: days(config.retention.event_days),
             bytes_max: (config.retention.bytes_max > 0).then_some(config.retention.bytes_max),
@@ -54,6 +55,14 @@ pub fn of_store(config: &Config) -> store::Settings {
         upgrade_copy: true,
         durable: true,
     }
+}
+
+/// The database that keeps the store, if one does, and this node's name in it.
+fn database(config: &Config) -> Option<store::Postgres> {
+    let url = config.store.url.clone()?;
+    let node = config.cluster.node.clone();
+    let node = node.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+    Some(store::Postgres::at(url, config.store.password_file.clone(), node))
 }
 
 /// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data

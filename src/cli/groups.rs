@@ -25,6 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "import",
             "store",
             "master-key",
+            "schema",
         ],
     ),
     (

@@ -129,6 +129,7 @@ pub fn run<E: std::fmt::Display>(
             Dice::from_system().fill(&mut *random);
             terminal::print(&format!("{}\n", Secret::master_key(&random).reveal()))
         }
+        Command::Schema => terminal::print(crate::SCHEMA),
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Relay(args) => actix_rt::System::new().block_on(bench::serve_relay(args)),
@@ -289,6 +290,8 @@ enum Command {
     Health(health::HealthArgs),
     /// Print a new master key
     MasterKey,
+    /// Print the tables that a database needs which keeps the store (`store.url`), in SQL: for who makes them by hand
+    Schema,
     /// Write the manual pages
     #[command(hide = true)]
     Man(man::ManArgs),

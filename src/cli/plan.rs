@@ -11,6 +11,9 @@ pub fn run(config: &Config) -> Result<(), CliError> {
     let plan = checked::plan(&Clock::real(), config).map_err(|error| CliError::Failed(error.to_string()))?;
     let place = config.store.path.display();
     let mut told = format!("configuration  right\ndialects       {} can be read\n", plan.dialects);
+    if let Some(database) = plan.database {
+        return print(&(told + &format!("store          it is in {database}, which was not asked\n")));
+    }
     let Some(store) = plan.store else {
         return print(&(told + &format!("store          a server has {place}; nothing of it was looked at\n")));
     };

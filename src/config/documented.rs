@@ -80,7 +80,7 @@ mod tests {
         let text = commented();
         assert_eq!(text.lines().count(), FILE.lines().count());
         assert!(text.contains("\n# workers = 0\n") && text.contains("\n[server]\n"), "{text}");
-        assert_eq!(text.parse::<toml::Table>().expect("it is TOML").values().filter(|one| one.is_table()).count(), 13);
+        assert_eq!(text.parse::<toml::Table>().expect("it is TOML").values().filter(|one| one.is_table()).count(), 14);
         assert!(text.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{text}");
     }
 

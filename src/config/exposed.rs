@@ -49,6 +49,7 @@ impl Config {
         let all = [
             file(&self.secrets_in, "a configuration with secrets"),
             named(&self.server.tls_key, "the key of the certificate", true),
+            file(&self.store.password_file, "the password of the database"),
             file(&self.smtp.password_file, "the password of the mail server"),
             file(&self.oidc.client_secret_file, "the secret for the identity provider"),
             Some(data),

@@ -58,6 +58,8 @@ pub enum Takes {
     Ratio,
     SentHeaders,
     TraceUrl,
+    Database,
+    Node,
 }
 
 const GIB: u64 = 1 << 30;
@@ -86,6 +88,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("server.shutdown_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("server.shutdown_attempt_seconds", Takes::Whole { min: 0, max: 3600 }),
     ("store.path", Takes::Path),
+    ("store.url", Takes::Database),
+    ("store.password_file", Takes::Path),
     ("store.master_key_file", Takes::Path),
     ("store.master_key", Takes::MasterKey),
     ("store.cache_bytes", Takes::Whole { min: 1 << 20, max: 1024 * GIB }),
@@ -94,6 +98,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.queue_bytes_max", Takes::Whole { min: 1 << 10, max: 16 * GIB }),
     ("store.group_events_max", Takes::Whole { min: 1, max: 65_536 }),
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
+    ("cluster.node", Takes::Node),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),
@@ -178,7 +183,7 @@ impl Takes {
 
     /// Whether what it takes is never shown.
     pub fn is_secret(self) -> bool {
-        matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password | Self::SentHeaders)
+        matches!(self, Self::Key | Self::MasterKey | Self::Proxy | Self::Password | Self::SentHeaders | Self::Database)
     }
 
     /// Whether a knob takes `value`. The environment has only texts, so a text may spell a number or a flag.
@@ -226,6 +231,14 @@ impl Takes {
             Self::Ratio => real(value).is_some_and(|ratio| (0.0..=1.0).contains(&ratio)),
             Self::SentHeaders => text.is_some_and(|text| sent_headers(text).is_some()),
             Self::TraceUrl => text.is_some_and(is_trace_url),
+            Self::Database => text.is_some_and(|text| {
+                let is_one = text.starts_with("postgres://") || text.starts_with("postgresql://");
+                is_one && text.len() <= 4096 && text.bytes().all(|byte| byte.is_ascii_graphic())
+            }),
+            Self::Node => text.is_some_and(|text| {
+                (1..=63).contains(&text.len())
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+            }),
             Self::LogLevel => text.is_some_and(|text| filter::mistake(text).is_none()),
         }
     }
@@ -278,6 +291,8 @@ impl fmt::Display for Takes {
             Self::Ratio => "a number from 0 to 1",
             Self::SentHeaders => "headers, such as \"Authorization=Bearer …, X-Scope=main\"",
             Self::TraceUrl => "a URL with {trace_id} in it, such as \"https://traces.example.com/trace/{trace_id}\"",
+            Self::Database => "a database, such as \"postgres://hookwheel@db.example.com/hookwheel\"",
+            Self::Node => "1 to 63 ASCII letters, digits, dots, dashes and underscores",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })
     }

@@ -55,6 +55,7 @@ fn put_beside(config: &mut Config, folder: &Path) {
     let beside = [
         ("deliver.dialects", Some(&mut config.deliver.dialects)),
         ("store.master_key_file", config.store.master_key_file.as_mut()),
+        ("store.password_file", config.store.password_file.as_mut()),
         ("server.tls_certificate", config.server.tls_certificate.as_mut()),
         ("server.tls_key", config.server.tls_key.as_mut()),
         ("smtp.ca_file", config.smtp.ca_file.as_mut()),

@@ -19,6 +19,9 @@ pub fn contradictions(config: &Config) -> Vec<&'static str> {
              one or lower the other",
         );
     }
+    if config.store.password_file.is_some() && config.store.url.is_none() {
+        found.push("`store.password_file` is the password of a database: set `store.url` too, or take it away");
+    }
     if config.server.tls_certificate.is_some() != config.server.tls_key.is_some() {
         found.push("`server.tls_certificate` and `server.tls_key` go together: set both to serve TLS, or none");
     }

@@ -64,6 +64,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Guide("operating"),
             Guide("restarts"),
             Guide("behind-a-proxy"),
+            Guide("several-nodes"),
             Guide("backup"),
             Guide("moving"),
             Guide("configuration"),

@@ -34,7 +34,7 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
             findings.extend(examined.findings);
             (Some(examined.rows), examined.grown)
         }
-        Err(store::OpenError::InUse(_)) => (None, None),
+        Err(store::OpenError::InUse(_) | store::OpenError::InDatabase(_)) => (None, None),
         Err(error) => return Err(error),
     };
     findings.extend(store::advice(&of_store));

@@ -14,6 +14,9 @@ const REMEDY: &str = "free some, move the data directory, or keep less ([retenti
 
 /// What is wrong with the space of a store that has grown so, if that is known.
 pub fn findings(config: &Config, grown: Option<&Grown>) -> Vec<Finding> {
+    if config.store.url.is_some() {
+        return Vec::new();
+    }
     let Ok(stat) = rustix::fs::statvfs(&config.store.path) else { return Vec::new() };
     let (free, least) = (stat.f_bavail * stat.f_frsize, config.store.free_bytes_min);
     let lasting = grown.and_then(|grown| lasting(grown, free.saturating_sub(least), &config.retention));

@@ -169,7 +169,7 @@ impl Committer {
         }
         let (group, now) = (self.take(), self.inner.clock.now());
         let some = !group.is_empty() || self.is_overdue(now) || self.upkeep.is_due(now, self.carried.sums.kept.total());
-        if some {
+        if some || self.renewal_due_in() == Some(Duration::ZERO) {
             self.serve(group);
         }
         some
@@ -197,11 +197,17 @@ impl Committer {
         let upkeep = self.upkeep.wait(now, self.carried.sums.kept.total());
         // So that an outcome that waits for company need not wake this thread to be given its time.
         let upkeep = if self.expects { upkeep.min(COMPANY) } else { upkeep };
+        let upkeep = self.renewal_due_in().map_or(upkeep, |due| upkeep.min(due));
         match (&self.unsynced, &self.unmarked) {
             (Some(_), _) => upkeep.min(Duration::from_millis(SYNC_DELAY_MS)),
             (None, Some(_)) => upkeep.min(MARK_SYNC_DELAY),
             (None, None) => upkeep,
         }
+    }
+
+    /// How long until the lease is renewed under which the store is read and written, if there is one: by a group, if an empty one.
+    fn renewal_due_in(&self) -> Option<Duration> {
+        self.inner.trees.load().as_ref()?.renewal_due_in()
     }
 
     /// Begins what is done on the side anew once it goes by other settings, as a start does.
@@ -436,7 +442,10 @@ impl Committer {
                     return true;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be opened again");
+                    match error {
+                        OpenError::Held { .. } => tracing::debug!(%error),
+                        _ => tracing::error!(%error, "the store cannot be opened again"),
+                    }
                     if error.is_final() {
                         pulse::exit();
                     }

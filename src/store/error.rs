@@ -125,6 +125,42 @@ pub enum OpenError {
     /// sled could not open it.
     #[error("the store in {0} cannot be opened: {1}")]
     Store(PathBuf, StoreError),
+    /// A restore into a database was broken off.
+    #[error(
+        "a restore into {0} was broken off, so there is no store in it. Restore again, which begins anew: hookwheel restore \
+         FILE; or drop its tables, to begin with an empty store"
+    )]
+    RestoredInPart(String),
+    /// A restore would write over what is there.
+    #[error("there is a store in {0} already: a backup is restored into a database without one")]
+    IsThere(String),
+    /// What was asked for is done with files.
+    #[error("the store is kept in the database {0}, and this is for data directories: take store.url away to name one")]
+    InDatabase(String),
+    /// Another node has it for some time.
+    #[error("the store in {store} is owned by the node {by} for another {left_ms} ms; this one waits for its turn")]
+    Held {
+        /// The database.
+        store: String,
+        /// The node.
+        by: String,
+        /// How long yet, unless it renews its lease.
+        left_ms: u64,
+    },
+    /// A database has forgotten what it acknowledged.
+    #[error(
+        "the store in {store} lacks what the database acknowledged: this process wrote {known} groups, and {found} of them are there. A \
+         standby was promoted that had not got them, or an older copy was put in its place. Bring back the database that has them, or \
+         start this process again to go on without: what was accepted in them is lost"
+    )]
+    Forgotten {
+        /// The database.
+        store: String,
+        /// The last group that is there.
+        found: u64,
+        /// The last group that was acknowledged.
+        known: u64,
+    },
     /// A repair began to write and did not come to its end.
     #[error("{error}. It was mended in part{}", copy_in(copy.as_deref()))]
     MendedInPart {
@@ -162,7 +198,12 @@ impl OpenError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Gone(_) | Self::Short { .. } | Self::Behind { .. } | Self::Another { .. } | Self::Damaged { .. }
+            Self::Gone(_)
+                | Self::Short { .. }
+                | Self::Behind { .. }
+                | Self::Another { .. }
+                | Self::Damaged { .. }
+                | Self::Forgotten { .. }
         )
     }
 }

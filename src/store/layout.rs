@@ -155,6 +155,8 @@ pub const META_LAST_ACCOUNT: &[u8] = b"last_account";
 pub const META_LATE: &[u8] = b"late";
 /// `meta`: where the keeping clock stood, and at which time since which start of the machine.
 pub const META_KEEPING: &[u8] = b"keeping";
+/// In [`Tree::Meta`] of a database: a backup is being restored there, and is not whole yet.
+pub const META_RESTORING: &[u8] = b"restoring";
 
 /// A key.
 pub type Key = Vec<u8>;

@@ -23,7 +23,7 @@ use crate::domain::secret::Secret;
 /// Reads the master keys; makes one where the store has its own and is new, and takes from others the right to read them. An error
 /// is a sentence about the source.
 pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
-    if matches!(settings.master_keys, MasterKeySource::Own) && settings.memory.is_none() {
+    if matches!(settings.master_keys, MasterKeySource::Own) && settings.is_in_directory() {
         make_own(&settings.path)?;
     }
     if let Some(path) = exposed(settings) {
@@ -35,7 +35,7 @@ pub(super) fn read(settings: &Settings) -> Result<MasterKeys, String> {
 /// The file of the master keys, if others than its owner can read it.
 pub(super) fn exposed(settings: &Settings) -> Option<PathBuf> {
     let path = match &settings.master_keys {
-        MasterKeySource::Own if settings.memory.is_none() => settings.path.join(OWN_MASTER_KEYS),
+        MasterKeySource::Own if settings.is_in_directory() => settings.path.join(OWN_MASTER_KEYS),
         MasterKeySource::File(path) => path.clone(),
         _ => return None,
     };
@@ -59,6 +59,11 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
     let text = match source {
         // Nothing of it outlives the process.
         MasterKeySource::Own if settings.memory.is_some() => Zeroizing::new(BASE64_STANDARD.encode([0; 32])),
+        MasterKeySource::Own if settings.database.is_some() => {
+            return Err("nodes that share a database need the same keys, and keep no files: set store.master_key_file or \
+                        store.master_key on each of them"
+                .into());
+        }
         MasterKeySource::Own => own(&settings.path)?,
         MasterKeySource::File(path) => text_of(path).map_err(|error| {
             format!(
@@ -87,6 +92,7 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
 /// A sentence about the source.
 pub fn vet_master_keys(settings: &Settings) -> Result<(), String> {
     let is_made = matches!(settings.master_keys, MasterKeySource::Own)
+        && settings.is_in_directory()
         && !settings.path.join(OWN_MASTER_KEYS).exists()
         && !has_store(&settings.path);
     if is_made { Ok(()) } else { read_what_is_there(settings).map(drop) }

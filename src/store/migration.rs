@@ -61,7 +61,7 @@ pub fn open(
     dice: &mut Dice,
     reports: Arc<Reports>,
 ) -> Result<Trees, OpenError> {
-    let was_moving = settings.memory.is_none() && finish(&settings.path)?;
+    let was_moving = settings.is_in_directory() && finish(&settings.path)?;
     match Trees::open(settings, reports.clone()) {
         Err(OpenError::Older { found: FORMAT_COPIED, .. }) => {
             migrate(settings, keys, dice)?;
@@ -127,6 +127,7 @@ pub fn into_empty<T, E: From<OpenError>>(
     settings: &Settings,
     fill: impl FnOnce(&Trees) -> Result<T, E>,
 ) -> Result<T, E> {
+    settings.must_be_in_directory()?;
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     make_directory(path).map_err(cannot)?;

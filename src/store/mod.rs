@@ -140,6 +140,7 @@ pub use sums::Kept;
 pub use trees::Amount;
 pub use trees::in_memory::{Fault, Memory};
 pub use trees::loss::{Loss, accept_loss};
+pub use trees::postgres::{Postgres, SCHEMA};
 pub use trying::{TriedCondition, try_condition};
 pub use turns::Turn;
 pub use upgrade::{Upgrade, foresee, upgrade};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::backup::in_database;
 use super::backup::spool::Spool;
 use super::commit::Committer;
 use super::damage::Reports;
@@ -37,13 +38,18 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         group_operations_max: settings.group_events_max,
         group_bytes_max: settings.group_bytes_max,
     };
-    if settings.memory.is_none() {
+    if settings.is_in_directory() {
         migration::refuse_half_restored(&path)?;
     }
     let keys = master_keys::read(&settings);
     let keys = keys.map_err(|why| OpenError::MasterKeys(settings.master_keys.to_string(), why))?;
     let reports = Arc::new(Reports::default());
     let trees = migration::open(&settings, &keys, &mut dice, reports.clone())?;
+    if settings.database.is_some()
+        && in_database::is_being_restored(&trees).map_err(|error| OpenError::of(&path, error))?
+    {
+        return Err(OpenError::RestoredInPart(path.display().to_string()));
+    }
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());

@@ -46,6 +46,7 @@ impl Store {
 
     /// The same for who sends it, the only one who does: it may be at hand, and is not afterwards.
     pub fn event_to_send(&self, account: AccountNumber, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        self.0.trees()?.check()?;
         self.0.handed.take(account, id).map_or_else(|| self.event(account, id), |event| Ok(Some(event)))
     }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::error::OpenError;
 use super::trees::in_memory::Memory;
+use super::trees::postgres::Postgres;
 use crate::domain::account::Account;
 use crate::domain::secret::Secret;
 use crate::domain::time::DAY_MS;
@@ -11,13 +13,15 @@ use crate::domain::time::DAY_MS;
 /// What the store needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The data directory.
+    /// The data directory; of a database its URL, to be shown.
     pub path: PathBuf,
     /// Where the keys are that records with secrets are sealed with.
     pub master_keys: MasterKeySource,
     /// Keeps everything there instead: for tests.
     pub memory: Option<Memory>,
-    /// Bytes of sled's page cache.
+    /// Keeps everything there instead, where other nodes wait for their turn.
+    pub database: Option<Postgres>,
+    /// Bytes of sled's page cache, or of what is kept near of a database.
     pub cache_bytes: u64,
     /// Below this many free bytes nothing is accepted any more; outcomes are still written.
     pub free_bytes_min: u64,
@@ -59,6 +63,7 @@ impl Settings {
             path: path.into(),
             master_keys: MasterKeySource::Own,
             memory: None,
+            database: None,
             cache_bytes: 64 << 20,
             free_bytes_min: 0,
             queue_events_max: 100_000,
@@ -73,6 +78,16 @@ impl Settings {
             upgrade_copy: true,
             durable: true,
         }
+    }
+
+    /// An error where the rows are not files in a directory, for who works with those.
+    pub(super) fn must_be_in_directory(&self) -> Result<(), OpenError> {
+        self.database.as_ref().map_or(Ok(()), |database| Err(OpenError::InDatabase(database.to_string())))
+    }
+
+    /// Whether its rows are files in [`Settings::path`].
+    pub fn is_in_directory(&self) -> bool {
+        self.memory.is_none() && self.database.is_none()
     }
 }
 

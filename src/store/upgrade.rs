@@ -36,6 +36,7 @@ impl Upgrade {
 /// Somebody has the store, its format is none that this build can read or bring to its own, it lacks what was there before, a master
 /// key is missing, or it cannot be opened.
 pub fn foresee(settings: &Settings) -> Result<Upgrade, OpenError> {
+    settings.must_be_in_directory()?;
     let path = settings.path.as_path();
     let cannot = |error: io::Error| OpenError::Io(path.into(), error);
     let is_there = create::has_log(path);

@@ -1,17 +1,22 @@
 //! The store against a plain model of maps: random groups of everything that can be asked of it, with crashes and
-//! reopenings in between, once on the store in memory and once on that and on real files side by side. What stays true:
+//! reopenings in between, once on the store in memory, once on that and on real files side by side, and once on that and in a database. What stays true:
 //! after each turn every reply, event, delivery, list, due time, counter and webhook is what the model says, and the
 //! stores agree to the last id. The seed is printed; `HOOKWHEEL_SEED=n` runs it again.
 
 mod deeds;
 mod plain;
 mod subject;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::cell::Cell;
 
 use deeds::{Deed, Turn, turns};
 use hookwheel::clock::Dice;
 use plain::{Plain, START};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use subject::Subject;
+use support::Postgres;
 
 #[test]
 fn in_memory_the_store_is_as_the_model() {
@@ -21,6 +26,20 @@ fn in_memory_the_store_is_as_the_model() {
 #[test]
 fn on_files_the_store_is_as_the_model_and_as_the_one_in_memory() {
     check("on files", 100, || vec![Subject::in_memory(), Subject::on_files()]);
+}
+
+#[test]
+fn in_a_database_the_store_is_as_the_model_and_as_the_one_in_memory() {
+    let Some(postgres) = Postgres::start("the model over a database") else { return };
+    let url = postgres.database("model");
+    let made = Cell::new(0);
+    check("in a database", 40, || {
+        made.set(made.get() + 1);
+        let schema = format!("case_{}", made.get());
+        postgres.ask("model", &format!("CREATE SCHEMA {schema}"));
+        let url = format!("{url}?options=-c%20search_path%3D{schema}");
+        vec![Subject::in_memory(), Subject::on_database(url)]
+    });
 }
 
 fn check(what: &str, cases: u32, subjects: impl Fn() -> Vec<Subject>) {

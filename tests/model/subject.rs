@@ -6,12 +6,13 @@ use std::task::{Context, Poll, Waker};
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::delivery::{Cause, Delivery, DeliveryState};
 use hookwheel::domain::id::{DeliveryId, WebhookNumber};
+use hookwheel::domain::secret::Secret;
 use hookwheel::domain::tally::{Tally, Totals};
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{
-    self, Accepted, Committer, Leaving, Memory, OpenError, Page, Refusal, Settings, Settlement, Staging, Store,
-    StoreError,
+    self, Accepted, Committer, Leaving, MasterKeySource, Memory, OpenError, Page, Postgres, Refusal, Settings,
+    Settlement, Staging, Store, StoreError,
 };
 
 use crate::deeds::{Ask, test_attempt};
@@ -41,18 +42,29 @@ pub struct Subject {
 
 impl Subject {
     pub fn in_memory() -> Self {
-        Self::start(Some(Memory::default()))
+        Self::start(Some(Memory::default()), None)
     }
 
     pub fn on_files() -> Self {
-        Self::start(None)
+        Self::start(None, None)
     }
 
-    fn start(memory: Option<Memory>) -> Self {
+    /// Over a database that is empty.
+    pub fn on_database(url: String) -> Self {
+        Self::start(None, Some(Postgres::at(Secret::new(url), None, "model")))
+    }
+
+    fn start(memory: Option<Memory>, database: Option<Postgres>) -> Self {
         let shm = std::path::Path::new("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
         let settings = Settings {
             memory,
+            // Of a database the keys must be given.
+            master_keys: match database {
+                Some(_) => MasterKeySource::Text(Secret::master_key(&[0; 32])),
+                None => MasterKeySource::Own,
+            },
+            database,
             cache_bytes: 16 << 20,
             queue_events_max: 1000,
             durable: false,

@@ -149,20 +149,21 @@ pub struct Server {
 impl Server {
     /// Starts it over `dir`/data, on a free port, and waits until it can be used. `env` goes over what is set here.
     pub fn start(dir: &Path, env: &[(&str, &str)]) -> Self {
-        Self::ready(Self::start_process(dir, env))
+        Self::of(Self::start_process(dir, env))
     }
 
     /// The same without what `--dev` allows.
     pub fn start_strict(dir: &Path, env: &[(&str, &str)]) -> Self {
-        Self::ready(Self::run(dir, &["serve"], env))
+        Self::of(Self::run(dir, &["serve"], env))
     }
 
     /// The same by these arguments.
     pub fn start_by_arguments(dir: &Path, arguments: &[&str]) -> Self {
-        Self::ready(Self::run(dir, arguments, &[]))
+        Self::of(Self::run(dir, arguments, &[]))
     }
 
-    fn ready(mut process: Running) -> Self {
+    /// A process that becomes one, once it can be used.
+    pub fn of(mut process: Running) -> Self {
         let line = process.line(" listens on http");
         // In a line of JSON something comes behind it.
         let is_of_address = |c: char| c.is_ascii_hexdigit() || "[]:.".contains(c);
@@ -180,12 +181,12 @@ impl Server {
     pub fn start_limited(dir: &Path, open_files: usize, env: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {open_files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_hookwheel")]);
-        Self::ready(Self::run_by(shell, Stdio::null(), dir, &["serve", "--dev"], env))
+        Self::of(Self::run_by(shell, Stdio::null(), dir, &["serve", "--dev"], env))
     }
 
     /// The same on a socket that is given to it as systemd does. Whoever holds `listener` keeps it.
     pub fn start_given(dir: &Path, listener: &TcpListener, env: &[(&str, &str)]) -> Self {
-        Self::ready(Self::start_process_given(dir, listener, env))
+        Self::of(Self::start_process_given(dir, listener, env))
     }
 
     /// The same without waiting for it.
@@ -199,7 +200,7 @@ impl Server {
 
     /// The same in the place of the one that runs over `dir`.
     pub fn take_over(dir: &Path, env: &[(&str, &str)]) -> Self {
-        Self::ready(Self::start_taking_over(dir, env))
+        Self::of(Self::start_taking_over(dir, env))
     }
 
     /// The same without waiting for it.

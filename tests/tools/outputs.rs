@@ -32,6 +32,7 @@ const PRINTS: &[&str] = &[
     "--config stopped.toml store accept-loss --yes",
     "--config stopped.toml store upgrade",
     "master-key",
+    "schema",
     "login --profile p{n}",
     "logout --profile p{n}",
     "status",

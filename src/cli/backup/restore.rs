@@ -26,7 +26,7 @@ pub struct RestoreArgs {
     /// The file with the key that an encrypted one was made for, as `backup --new-identity` or age-keygen writes it
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// The data directory that is made [default: store.path of the configuration]
+    /// The data directory that is made [default: the store of the configuration: store.url, else store.path]
     #[arg(long, value_name = "DIR", conflicts_with = "check")]
     to: Option<PathBuf>,
     /// Only read it to its end and say whether it is whole, and what it is
@@ -50,6 +50,7 @@ pub fn restore(args: &RestoreArgs, mut config: Config) -> Result<(), CliError> {
     }
     if let Some(to) = &args.to {
         config.store.path.clone_from(to);
+        config.store.url = None;
     }
     let from = open(&args.file, keys.as_ref())?;
     if crate::is_half_restored(&config) {
@@ -57,7 +58,8 @@ pub fn restore(args: &RestoreArgs, mut config: Config) -> Result<(), CliError> {
     }
     let found = crate::restore(&config, from, args.accept_differences);
     let found = found.map_err(|error| CliError::Failed(format!("{shown}: {error}")))?;
-    let (keys, path) = (found.header.master_keys.join(", "), config.store.path.display());
+    let (keys, path) = (found.header.master_keys.join(", "), crate::place_of_store(&config));
+    let path = path.display();
     if let Some(wrong) = found.closing.wrong() {
         note(format_args!("hookwheel: something was wrong with the store when it was backed up: {wrong}"));
     }

@@ -21,7 +21,7 @@ pub use deliver::{DeliverConfig, Roots};
 pub use people::{AuthConfig, DashboardConfig};
 pub use server::ServerConfig;
 pub use smtp::{SmtpConfig, SmtpTls};
-pub use store::{LimitsConfig, RetentionConfig, StoreConfig};
+pub use store::{ClusterConfig, LimitsConfig, RetentionConfig, StoreConfig};
 pub use watching::{Access, LogConfig, LogFormat, MetricsConfig, TracesConfig};
 
 /// All knobs. Only the front page of the library sees the whole; each room gets settings of its own.
@@ -32,6 +32,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The data directory and the queue before it.
     pub store: StoreConfig,
+    /// This node among those that share a database.
+    pub cluster: ClusterConfig,
     /// What one account may have.
     pub limits: LimitsConfig,
     /// How long things are kept.

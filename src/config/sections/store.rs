@@ -12,6 +12,10 @@ use crate::domain::secret::Secret;
 pub struct StoreConfig {
     /// The data directory; a relative path counts from the working directory.
     pub path: PathBuf,
+    /// A database that keeps the store instead, for several nodes: `postgres://user@host/database`.
+    pub url: Option<Secret>,
+    /// A file with the password for it; relative in the file, it lies beside the file.
+    pub password_file: Option<PathBuf>,
     /// The master keys that seal what is secret in the store, in base64, the one that seals first; for the environment.
     pub master_key: Option<Secret>,
     /// A file of master keys; relative in the file, it lies beside the file. Without either, the server makes one in the
@@ -35,6 +39,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             path: PathBuf::from("data"),
+            url: None,
+            password_file: None,
             master_key: None,
             master_key_file: None,
             cache_bytes: 64 << 20,
@@ -45,6 +51,14 @@ impl Default for StoreConfig {
             group_bytes_max: 2 << 20,
         }
     }
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterConfig {
+    /// The name of this node among those that share a database; else the machine's.
+    pub node: Option<String>,
 }
 
 /// `[limits]`

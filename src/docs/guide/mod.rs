@@ -36,6 +36,7 @@ const PAGES: &[(&str, &str)] = &[
     ("operating", include_str!("operating.md")),
     ("restarts", include_str!("restarts.md")),
     ("behind-a-proxy", include_str!("behind-a-proxy.md")),
+    ("several-nodes", include_str!("several-nodes.md")),
     ("backup", include_str!("backup.md")),
     ("moving", include_str!("moving.md")),
     ("configuration", include_str!("configuration.md")),

@@ -1,6 +1,7 @@
 //! Backups: a file that holds a store as of one group commit, taken while the store goes on, and a new store made of it.
 
 mod format;
+pub mod in_database;
 mod restoring;
 pub mod spool;
 mod stopped;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::BackupError;
 use super::format::{Closing, Header, Part, Reader, Record};
+use super::{BackupError, in_database};
 use crate::store::layout::{
     FORMAT_VERSION, META_FORMAT, META_LAST_ACCOUNT, META_LAST_ID, META_LAST_WEBHOOK, Tree, read_number,
 };
@@ -43,11 +43,14 @@ pub fn verify(from: impl Read) -> Result<Found, BackupError> {
 /// # Errors
 /// The backup is not whole or of another format, its rows do not add up, or the directory cannot take them.
 pub fn restore(settings: &Settings, from: impl Read, accepts_differences: bool) -> Result<Found, BackupError> {
-    migration::into_empty(settings, |trees| {
+    let fill = |trees: &Trees| {
         let mut filling = Filling { trees, batch: BTreeMap::new(), bytes: 0, last_id: None };
         let found = read(from, |records| filling.add(records))?;
         filling.write()?;
-        let (_, sum) = trees.last_group();
+        let sum = match trees.last_group() {
+            (_, None) if found.closing.sum.is_some() => Some(trees.count_sum()?),
+            (_, sum) => sum,
+        };
         let differs = found.closing.sum.is_some_and(|expected| sum != Some(expected));
         if differs && !accepts_differences {
             return Err(BackupError::Sum);
@@ -55,7 +58,11 @@ pub fn restore(settings: &Settings, from: impl Read, accepts_differences: bool) 
         filling.leave_numbers_out()?;
         trees.sync()?;
         Ok(found)
-    })
+    };
+    match settings.database {
+        Some(_) => in_database::into_database(settings, fill),
+        None => migration::into_empty(settings, fill),
+    }
 }
 
 fn read(from: impl Read, mut add: impl FnMut(Vec<Record>) -> Result<(), BackupError>) -> Result<Found, BackupError> {

@@ -74,8 +74,9 @@ impl Store {
             unreadable: 0,
             put_aside: 0,
         };
-        let path = &inner.settings.path;
-        inner.spool.begin(inner.settings.memory.is_none().then_some(path.as_path())).map_err(|error| {
+        let settings = &inner.settings;
+        let path = if settings.is_in_directory() { settings.path.clone() } else { std::env::temp_dir() };
+        inner.spool.begin(settings.memory.is_none().then_some(path.as_path())).map_err(|error| {
             let why = format!("what is written meanwhile cannot be kept in {}: {error}", path.display());
             BackupError::Failed(why)
         })?;

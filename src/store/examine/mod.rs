@@ -58,6 +58,7 @@ pub struct Examined {
 /// # Errors
 /// Somebody has it, or the directory cannot be read at all. All else is a finding.
 pub fn examine(settings: &Settings, now: UnixMs) -> Result<Examined, OpenError> {
+    settings.must_be_in_directory()?;
     match migration::refuse_half_restored(&settings.path) {
         Err(error @ OpenError::HalfRestored(_)) => {
             return Ok(Examined { rows: 0, format: None, grown: None, findings: vec![refused(&error)] });

@@ -45,8 +45,9 @@ pub struct Repaired {
 /// Somebody has the store, a master key is missing, it lacks what was there before, it is of an older format, there is no room for
 /// the copy, or it cannot be written.
 pub fn repair(settings: &Settings, copy_at: Option<UnixMs>) -> Result<Repaired, OpenError> {
+    settings.must_be_in_directory()?;
     let path = settings.path.as_path();
-    if settings.memory.is_none() {
+    if settings.is_in_directory() {
         migration::refuse_half_restored(path)?;
         refuse_older(settings)?;
     }

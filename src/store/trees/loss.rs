@@ -20,6 +20,7 @@ pub struct Loss {
 
 /// Makes what is left in the data directory count as whole. Nobody may have it open.
 pub fn accept_loss(settings: &Settings) -> Result<Loss, OpenError> {
+    settings.must_be_in_directory()?;
     let path = &settings.path;
     let cannot = |error: io::Error| OpenError::Io(path.clone(), error);
     if !path.join(LOG).exists() && !path.join(MARK).exists() {

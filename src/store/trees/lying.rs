@@ -1,4 +1,4 @@
-//! Where the trees lie: in a directory, or in memory. What is found there is a pack or a row.
+//! Where the trees lie: in a directory, in a database, or in memory. What is found there is a pack or a row.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -6,6 +6,7 @@ use sled::IVec;
 
 use super::held::{Row, SledRows};
 use super::in_memory::{Memory, MemoryRows};
+use super::on_database::{DatabaseRows, OnDatabase};
 use super::on_sled::OnSled;
 use super::placing::Lying;
 use crate::store::error::StoreError;
@@ -17,6 +18,8 @@ pub enum In {
     Sled(Box<OnSled>),
     /// In memory: as durable as the process.
     Memory(Memory),
+    /// In a database that others write to as well.
+    Database(OnDatabase),
 }
 
 impl In {
@@ -25,6 +28,7 @@ impl In {
         match self {
             In::Sled(sled) => RowsOf::Sled(sled.range(tree, range)),
             In::Memory(memory) => RowsOf::Memory(memory.range(tree, range)),
+            In::Database(database) => RowsOf::Database(database.range(tree, range)),
         }
     }
 }
@@ -34,6 +38,7 @@ impl Lying for In {
         match self {
             In::Sled(sled) => sled.range(tree, ..=key.to_vec()).next_back_row().transpose(),
             In::Memory(memory) => memory.at_or_before(tree, key),
+            In::Database(database) => database.at_or_before(tree, key),
         }
     }
 
@@ -49,6 +54,8 @@ pub enum RowsOf {
     Sled(SledRows),
     /// Of memory.
     Memory(MemoryRows),
+    /// Of a database.
+    Database(DatabaseRows),
 }
 
 impl Iterator for RowsOf {
@@ -58,6 +65,7 @@ impl Iterator for RowsOf {
         match self {
             RowsOf::Sled(rows) => rows.next_row(),
             RowsOf::Memory(rows) => rows.next(),
+            RowsOf::Database(rows) => rows.next(),
         }
     }
 }
@@ -67,6 +75,7 @@ impl DoubleEndedIterator for RowsOf {
         match self {
             RowsOf::Sled(rows) => rows.next_back_row(),
             RowsOf::Memory(rows) => rows.next_back(),
+            RowsOf::Database(rows) => rows.next_back(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the trees are: in a directory, or in memory for tests. One way to write, whole or not at all, and two to read: a
+//! Where the trees are: in a directory, in a database, or in memory for tests. One way to write, whole or not at all, and two to read: a
 //! key, and a range from either end. Each value is checked as it is read (`checksum`). Once it is being closed, whoever
 //! reads is told so at the next row: sled cannot be opened again while one reader is left.
 
@@ -7,18 +7,23 @@ mod caught;
 mod checksum;
 pub mod copies;
 pub mod create;
+mod database;
 pub mod files;
 mod held;
 pub mod in_memory;
 pub mod late;
+mod lease;
 mod ledger;
 pub mod loss;
 mod lying;
 pub mod mark;
+mod near;
+mod on_database;
 mod on_sled;
 pub mod opened;
 mod packs;
 mod placing;
+pub mod postgres;
 mod pressed;
 mod rows;
 mod unpacking;
@@ -27,12 +32,14 @@ mod writes;
 use std::collections::VecDeque;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use sled::IVec;
 
 use super::damage::Reports;
 use super::error::{OpenError, StoreError};
-use super::layout::{Key, Tree, after_prefix};
+use super::layout::{Key, META_RESTORING, Tree, after_prefix};
 use super::settings::Settings;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
@@ -41,12 +48,16 @@ pub use held::Row;
 use late::{Changing, LATE, Late, Merged};
 use ledger::Ledger;
 use lying::{In, RowsOf};
+use on_database::OnDatabase;
 use on_sled::OnSled;
 use placing::{Lying, Placed};
 use rows::Closing;
 pub use rows::Rows;
 use unpacking::Unpacking;
 pub use writes::Writes;
+
+/// Between two looks whether a lease is to be renewed.
+const HELD_PAUSE: Duration = Duration::from_millis(500);
 
 /// The open trees.
 pub struct Trees {
@@ -59,11 +70,16 @@ pub struct Trees {
 impl Trees {
     /// Opens or makes what `settings` name. What cannot be read is reported to `reports`.
     pub fn open(settings: &Settings, reports: Arc<Reports>) -> Result<Self, OpenError> {
-        let of = match &settings.memory {
-            Some(memory) => In::Memory(memory.opened()),
-            None => In::Sled(Box::new(OnSled::open(settings)?)),
+        let (of, closing) = match (&settings.memory, &settings.database) {
+            (Some(memory), _) => (In::Memory(memory.opened()), Closing::default()),
+            (None, Some(database)) => {
+                let database = OnDatabase::open(database, settings.cache_bytes)?;
+                let closing = Closing::under(database.lease().clone());
+                (In::Database(database), closing)
+            }
+            (None, None) => (In::Sled(Box::new(OnSled::open(settings)?)), Closing::default()),
         };
-        Ok(Self { of, late: Late::default(), closing: Closing::default(), reports })
+        Ok(Self { of, late: Late::default(), closing, reports })
     }
 
     /// Opens a store in a directory to look at it: nothing of it may be written. Says besides its format, if it has one, and
@@ -72,6 +88,7 @@ impl Trees {
         settings: &Settings,
         reports: Arc<Reports>,
     ) -> Result<(Self, Option<u32>, Option<OpenError>), OpenError> {
+        settings.must_be_in_directory()?;
         let (sled, format, refusal) = OnSled::open_to_look(settings)?;
         let of = In::Sled(Box::new(sled));
         Ok((Self { of, late: Late::default(), closing: Closing::default(), reports }, format, refusal))
@@ -115,6 +132,7 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.get(tree, key),
             In::Memory(memory) => memory.get(tree, key),
+            In::Database(database) => database.get(tree, key),
         }
     }
 
@@ -220,6 +238,8 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.write(&placed, written)?,
             In::Memory(memory) => memory.write(&placed).map(|()| written())?,
+            In::Database(database) if placed.keys() == 0 => database.renew().map(|()| written())?,
+            In::Database(database) => database.write(&placed, written)?,
         }
         Ok(placed.keys())
     }
@@ -232,6 +252,8 @@ impl Trees {
                 sled.sync()
             }
             In::Memory(memory) => memory.sync(),
+            // What it has written it has synced.
+            In::Database(_) => Ok(()),
         }
     }
 
@@ -239,7 +261,7 @@ impl Trees {
     pub fn sync_mark(&self) -> Result<(), StoreError> {
         match &self.of {
             In::Sled(sled) => sled.sync_mark(),
-            In::Memory(_) => Ok(()),
+            In::Memory(_) | In::Database(_) => Ok(()),
         }
     }
 
@@ -267,7 +289,7 @@ impl Trees {
     pub fn amounts(&self) -> Option<Vec<(Tree, Amount)>> {
         match &self.of {
             In::Sled(sled) => sled.amounts(),
-            In::Memory(_) => None,
+            In::Memory(_) | In::Database(_) => None,
         }
     }
 
@@ -275,15 +297,15 @@ impl Trees {
     pub fn last_group(&self) -> (u64, Option<[u8; 16]>) {
         match &self.of {
             In::Sled(sled) => sled.last_group(),
-            In::Memory(_) => (0, None),
+            In::Memory(_) | In::Database(_) => (0, None),
         }
     }
 
-    /// Nothing can be missing in memory: nothing is added up there.
+    /// Nothing can be missing in memory, and a database looks after its rows itself: nothing is added up there.
     fn add_up_by<T>(&self, add: impl FnOnce(&mut AddingUp, &mut Ledger) -> T) -> Option<T> {
         match &self.of {
             In::Sled(sled) => Some(sled.add_up(add)),
-            In::Memory(_) => None,
+            In::Memory(_) | In::Database(_) => None,
         }
     }
 
@@ -292,6 +314,7 @@ impl Trees {
         match self.of {
             In::Sled(sled) => sled.close(),
             In::Memory(_) => Ok(()),
+            In::Database(database) => database.close(),
         }
     }
 
@@ -300,15 +323,62 @@ impl Trees {
         self.closing.check()?;
         match &self.of {
             In::Sled(sled) => sled.reclaim(pages),
-            In::Memory(_) => Ok(true),
+            In::Memory(_) | In::Database(_) => Ok(true),
         }
+    }
+
+    /// How long until the lease is to be renewed under which the rows are read and written: by a write, if of nothing; `None` where there is
+    /// none.
+    pub fn renewal_due_in(&self) -> Option<Duration> {
+        match &self.of {
+            In::Database(database) => Some(database.lease().due_in()),
+            In::Sled(_) | In::Memory(_) => None,
+        }
+    }
+
+    /// Does what takes long between two writes, and keeps the lease meanwhile, if there is one.
+    pub fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+        let In::Database(database) = &self.of else { return work() };
+        let (working, is_done) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while is_done.recv_timeout(HELD_PAUSE) == Err(RecvTimeoutError::Timeout) && database.renew().is_ok() {}
+            });
+            let worked = work();
+            drop(working);
+            worked
+        })
+    }
+
+    /// The sum over all rows that are there but the one that the sum is kept in, read one after the other.
+    pub fn count_sum(&self) -> Result<[u8; 16], StoreError> {
+        let mut sum = ledger::Sum::default();
+        for (tree, _) in Tree::ALL {
+            for row in self.all(tree).stored() {
+                let (key, stored) = row?;
+                if (tree, &*key) != ledger::PLACE && (tree, &*key) != (Tree::Meta, META_RESTORING) {
+                    sum = sum.and(ledger::Sum::of(tree, &key, &stored));
+                }
+            }
+        }
+        Ok(sum.to_bytes())
+    }
+
+    /// An error, once another may have the rows.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.closing.check()
+    }
+
+    /// Whether rows are looked at for what may have become of them: a database does so itself.
+    pub fn are_scrubbed(&self) -> bool {
+        !matches!(self.of, In::Database(_))
     }
 
     /// Bytes that are free for the store.
     pub fn free_bytes(&self) -> Result<u64, StoreError> {
         match &self.of {
             In::Sled(sled) => sled.free_bytes(),
-            In::Memory(_) => Ok(u64::MAX),
+            In::Memory(_) | In::Database(_) => Ok(u64::MAX),
         }
     }
 
@@ -317,6 +387,7 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.size_bytes(),
             In::Memory(memory) => Ok(memory.size_bytes()),
+            In::Database(database) => database.size_bytes(),
         }
     }
 }
@@ -333,10 +404,7 @@ pub fn bytes_of(key: &[u8], stored: &[u8]) -> usize {
 
 /// Bytes that are free where `settings` put the store, whether or not it is open.
 pub fn free_bytes(settings: &Settings) -> Result<u64, StoreError> {
-    match &settings.memory {
-        Some(_) => Ok(u64::MAX),
-        None => free_bytes_at(&settings.path),
-    }
+    if settings.is_in_directory() { free_bytes_at(&settings.path) } else { Ok(u64::MAX) }
 }
 
 #[cfg(test)]

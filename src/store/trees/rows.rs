@@ -8,24 +8,36 @@ use sled::IVec;
 use super::checksum;
 use super::held::Row;
 use super::late::Merged;
+use super::lease::Lease;
 use super::lying::RowsOf;
 use super::unpacking::Unpacking;
 use crate::store::error::StoreError;
 use crate::store::layout::Tree;
 
-/// Whether the store is being closed; clones know it of the same trees.
+/// Whether the store is being closed, or another may have it by now; clones know it of the same trees.
 #[derive(Clone, Default)]
-pub struct Closing(Arc<AtomicBool>);
+pub struct Closing {
+    has_begun: Arc<AtomicBool>,
+    lease: Option<Arc<Lease>>,
+}
 
 impl Closing {
+    /// Of trees that are read under a lease.
+    pub fn under(lease: Arc<Lease>) -> Self {
+        Self { lease: Some(lease), ..Self::default() }
+    }
+
     /// From now on it is.
     pub fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.has_begun.store(true, Ordering::Relaxed);
     }
 
     /// An error, once it is.
     pub fn check(&self) -> Result<(), StoreError> {
-        if self.0.load(Ordering::Relaxed) { Err(StoreError::Unavailable) } else { Ok(()) }
+        if self.has_begun.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable);
+        }
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.check())
     }
 }
 

@@ -117,7 +117,7 @@ impl Upkeep {
             Box::new(Eventless::new(retention)),
             Box::new(Sweep::of(OldEntries::new(retention))),
             Box::new(Reseal::new(seals)),
-            Box::new(Scrub::at_start()),
+            Box::new(if trees.are_scrubbed() { Scrub::at_start() } else { Scrub::none() }),
             // The last one: it puts aside what the others met.
             Box::new(Quarantine::new(reports)),
         ];

@@ -51,6 +51,11 @@ impl Scrub {
     pub fn at_start() -> Self {
         Self { place: Some(START), counted: Counted::default(), unread: BTreeSet::new(), at: 0 }
     }
+
+    /// One that has nothing to do.
+    pub fn none() -> Self {
+        Self { place: None, ..Self::at_start() }
+    }
 }
 
 impl Duty for Scrub {

@@ -1,0 +1,100 @@
+//! Until when a node owns what it reads and writes, by its own time alone: that counts from before the database was asked, and ends before
+//! what the database has written down. What stays true: who finds its lease held here is the owner at that moment, however far apart the
+//! clocks are.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::store::error::StoreError;
+
+/// For how long the database writes a lease down.
+pub const TERM: Duration = Duration::from_secs(4);
+/// The owner lets go so much earlier: for what it has begun, and for a clock that goes slower than the database's.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How old a lease is when it is renewed.
+const RENEWED_AFTER: Duration = Duration::from_secs(1);
+
+/// A lease, which is not held before it is taken.
+#[derive(Debug)]
+pub struct Lease {
+    watch: Stopwatch,
+    /// When it was asked for that is held: milliseconds of the watch, and one; 0: never.
+    asked_ms: AtomicU64,
+}
+
+/// The moment at which one is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked(Duration);
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self { watch: Stopwatch::start(), asked_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Lease {
+    /// To be called before the database is asked.
+    pub fn ask(&self) -> Asked {
+        Asked(self.watch.elapsed())
+    }
+
+    /// The database has written it down. Of two who asked the later one counts.
+    pub fn given(&self, asked: Asked) {
+        self.asked_ms.fetch_max(asked.0.as_millis() as u64 + 1, Ordering::Relaxed);
+    }
+
+    /// It is over, whatever its time.
+    pub fn lost(&self) {
+        self.asked_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// How long it is held yet.
+    pub fn left(&self) -> Duration {
+        self.left_at(self.watch.elapsed())
+    }
+
+    /// An error, once it is not held any more.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.left().is_zero() { Err(StoreError::Unavailable) } else { Ok(()) }
+    }
+
+    /// How long until it is to be renewed.
+    pub fn due_in(&self) -> Duration {
+        self.due_in_at(self.watch.elapsed())
+    }
+
+    fn left_at(&self, now: Duration) -> Duration {
+        self.asked().map_or(Duration::ZERO, |asked| (asked + TERM).saturating_sub(now + MARGIN))
+    }
+
+    fn due_in_at(&self, now: Duration) -> Duration {
+        self.asked().map_or(Duration::ZERO, |asked| (asked + RENEWED_AFTER).saturating_sub(now))
+    }
+
+    fn asked(&self) -> Option<Duration> {
+        self.asked_ms.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_before_the_database_gives_it_to_another_and_is_renewed_well_before() {
+        let (lease, second) = (Lease::default(), Duration::from_secs);
+        assert_eq!((lease.left_at(second(0)), lease.due_in_at(second(0))), (second(0), second(0)));
+        assert_eq!(lease.check(), Err(StoreError::Unavailable), "nobody has given it");
+        lease.given(Asked(second(10)));
+        assert_eq!((lease.left_at(second(10)), lease.due_in_at(second(10))), (second(3), second(1)));
+        assert_eq!((lease.left_at(second(12)), lease.due_in_at(second(12))), (second(1), second(0)));
+        assert_eq!(lease.left_at(second(13)), second(0));
+        assert_eq!(lease.left_at(second(1000)), second(0));
+        lease.lost();
+        lease.given(lease.ask());
+        assert_eq!(lease.check(), Ok(()));
+        lease.lost();
+        assert_eq!(lease.check(), Err(StoreError::Unavailable));
+    }
+}

@@ -1,0 +1,246 @@
+//! The connections to the database, and the thread that they live on: whoever asks waits for the answer, on whatever thread that is, and
+//! never longer than it says. What stays true: a connection that was lost is not used again.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::sql;
+use super::target::Target;
+use crate::store::error::StoreError;
+
+/// How long it may take until there is a connection: whoever asks for something is refused only after that.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
+/// How long a question may take for which no lease says it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What holds of each connection: what was acknowledged is on the disk, and nothing waits for ever.
+const SESSION: &str = "\
+SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; SET DateStyle = 'ISO'";
+
+/// Connections: one that writes, and one for whoever reads, so that nobody who reads waits behind a group.
+pub struct Link {
+    handle: Handle,
+    writer: Arc<Client>,
+    reader: Arc<Client>,
+    /// Of the two connections.
+    statements: Arc<(Writing, Reading)>,
+    is_lost: Arc<AtomicBool>,
+    /// As long as it is there, so is the thread.
+    _stop: oneshot::Sender<()>,
+}
+
+/// What is asked of the connection that writes.
+pub struct Writing {
+    pub write: Statement,
+    pub renew: Statement,
+}
+
+/// What is asked of the one that reads.
+pub struct Reading {
+    pub row: Statement,
+    pub first: Statement,
+    pub first_from: Statement,
+    pub last: Statement,
+    pub last_from: Statement,
+}
+
+impl Link {
+    /// Connects, and makes the tables where there are none. An error is a sentence.
+    pub fn open(target: &Target) -> Result<Self, String> {
+        let tls = target.connector()?;
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || runtime.block_on(async { drop(stopped.await) });
+        std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
+        let is_lost = Arc::<AtomicBool>::default();
+        let (target, lost) = (target.clone(), is_lost.clone());
+        let opened = wait(&handle, CONNECT_PATIENCE, async move {
+            let writer = connect(&target, &tls, &lost).await?;
+            prepare_tables(&writer).await?;
+            let reader = connect(&target, &tls, &lost).await?;
+            let statements = (Writing::of(&writer).await.map_err(words)?, Reading::of(&reader).await.map_err(words)?);
+            Ok::<_, String>((writer, reader, statements))
+        });
+        let (writer, reader, statements) = match opened {
+            Some(opened) => opened?,
+            None => return Err("it does not answer".into()),
+        };
+        let (writer, reader, statements) = (Arc::new(writer), Arc::new(reader), Arc::new(statements));
+        Ok(Self { handle, writer, reader, statements, is_lost, _stop: stop })
+    }
+
+    /// Whether a connection was lost, or an answer did not come.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Asks the connection that writes.
+    pub fn write<T, F>(
+        &self,
+        within: Duration,
+        ask: impl FnOnce(Arc<Client>, Statement) -> F,
+        of: fn(&Writing) -> &Statement,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.ask(within, ask(self.writer.clone(), of(&self.statements.0).clone()))
+    }
+
+    /// Asks the connection that reads.
+    pub fn read<T, F>(
+        &self,
+        within: Duration,
+        ask: impl FnOnce(Arc<Client>, Statement) -> F,
+        of: fn(&Reading) -> &Statement,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.ask(within, ask(self.reader.clone(), of(&self.statements.1).clone()))
+    }
+
+    /// Asks the connection that writes several things, one after the other.
+    pub fn converse<T, F>(&self, ask: impl FnOnce(Arc<Client>) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.ask(PATIENCE, ask(self.writer.clone()))
+    }
+
+    /// After a question without an answer nothing more is asked here: what came of it is not known, and what comes behind would wait for it.
+    fn ask<T: Send + 'static>(
+        &self,
+        within: Duration,
+        asked: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.is_lost() {
+            return Err(StoreError::Unavailable);
+        }
+        let answer = wait(&self.handle, within, asked);
+        // What the database itself refused is over; it hears the next question.
+        let is_over =
+            matches!(&answer, Some(Ok(_))) || matches!(&answer, Some(Err(error)) if error.as_db_error().is_some());
+        if !is_over {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
+        let answer = answer.map_or_else(|| Err("it does not answer".into()), |answer| answer.map_err(words));
+        answer.map_err(|why: String| StoreError::Io(format!("the database: {why}")))
+    }
+}
+
+impl Writing {
+    async fn of(client: &Client) -> Result<Self, Error> {
+        Ok(Self { write: client.prepare(sql::WRITE).await?, renew: client.prepare(sql::RENEW).await? })
+    }
+}
+
+impl Reading {
+    async fn of(client: &Client) -> Result<Self, Error> {
+        Ok(Self {
+            row: client.prepare(sql::ROW).await?,
+            first: client.prepare(sql::FIRST).await?,
+            first_from: client.prepare(sql::FIRST_FROM).await?,
+            last: client.prepare(sql::LAST).await?,
+            last_from: client.prepare(sql::LAST_FROM).await?,
+        })
+    }
+}
+
+/// Has it done on the thread of the connections; `None` if it takes longer.
+fn wait<T: Send + 'static>(
+    handle: &Handle,
+    within: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let (tell, told) = sync_channel(1);
+    let task = handle.spawn(async move { drop(tell.send(work.await)) });
+    match told.recv_timeout(within) {
+        Ok(answer) => Some(answer),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            task.abort();
+            None
+        }
+    }
+}
+
+async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicBool>) -> Result<Client, String> {
+    let (client, connection) = target.config.connect(tls.clone()).await.map_err(words)?;
+    let is_lost = is_lost.clone();
+    tokio::spawn(async move {
+        let ended = connection.await;
+        if !is_lost.swap(true, Ordering::Relaxed)
+            && let Err(error) = ended
+        {
+            tracing::warn!(error = words(error), "a connection to the database was lost");
+        }
+    });
+    client.batch_execute(SESSION).await.map_err(words)?;
+    let is_safe = client.query_one("SHOW synchronous_commit", &[]).await.map_err(words)?;
+    if is_safe.get::<_, &str>(0) == "off" {
+        client.batch_execute("SET synchronous_commit = on").await.map_err(words)?;
+    }
+    Ok(client)
+}
+
+/// Makes the tables where there are none, whoever does so at the same time.
+async fn prepare_tables(client: &Client) -> Result<(), String> {
+    let version = || async { client.query_one(sql::SCHEMA_VERSION, &[]).await.map(|row| row.get::<_, i32>(0)) };
+    let found = match version().await {
+        Ok(found) => found,
+        Err(_) => {
+            let made = client.batch_execute(sql::SCHEMA).await;
+            match (made, version().await) {
+                (Ok(()), Ok(found)) => {
+                    // Others than PostgreSQL do not know of it.
+                    if let Err(error) = client.batch_execute(sql::TUNING).await {
+                        tracing::info!(why = words(error), "the database's tables are left as they were made");
+                    }
+                    found
+                }
+                // Another node was quicker.
+                (Err(_), Ok(found)) => found,
+                (Err(error), Err(_)) | (Ok(()), Err(error)) => {
+                    return Err(format!(
+                        "its tables are not there, and cannot be made: {}. Let somebody who may make them run what \
+                         `hookwheel schema` prints",
+                        words(error)
+                    ));
+                }
+            }
+        }
+    };
+    match found == sql::VERSION {
+        true => Ok(()),
+        false => Err(format!(
+            "its tables have version {found}, this hookwheel knows {}; use the hookwheel that made them",
+            sql::VERSION
+        )),
+    }
+}
+
+/// What went wrong, with what is behind it.
+fn words(error: Error) -> String {
+    if let Some(refused) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", refused.message(), refused.code().code());
+    }
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(behind) = cause {
+        words.push_str(": ");
+        words.push_str(&behind.to_string());
+        cause = behind.source();
+    }
+    words
+}

@@ -1,0 +1,370 @@
+//! The trees in PostgreSQL, or what speaks its protocol: rows that one node owns at a time, under a lease. What stays true: a group is
+//! there whole or not at all, and only if its writer owned the rows and had written the group before; and what was acknowledged once is
+//! there afterwards, or it is said that it is not.
+
+mod link;
+mod sql;
+mod target;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use sled::IVec;
+use tokio_postgres::{Client, Error, Statement};
+
+use super::database::{Database, End};
+use super::lease::{Lease, TERM};
+use super::near::Span;
+use super::placing::Placed;
+use crate::domain::secret::Secret;
+use crate::store::error::{OpenError, StoreError};
+use crate::store::layout::{Key, Tree};
+use link::Link;
+pub use sql::SCHEMA;
+use target::Target;
+
+/// All rows are of one shard.
+const SHARD: i16 = 0;
+
+/// A database, and the name under which this node owns rows in it. Clones are the same node.
+#[derive(Clone)]
+pub struct Postgres(Arc<Node>);
+
+struct Node {
+    /// As it was understood, or why not.
+    target: Result<Target, String>,
+    /// Read at each connection, so that another password can be put there.
+    password_file: Option<PathBuf>,
+    name: String,
+    /// Kept while the node waits for its turn, too.
+    link: Mutex<Option<Arc<Link>>>,
+    told: Mutex<Told>,
+}
+
+/// What the database has told this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Told {
+    /// The incarnation that it was last, and the last group of that which was acknowledged.
+    last: Option<(i64, i64)>,
+    /// Another process took what it had, though this one was alive.
+    was_fenced: bool,
+}
+
+/// How a node stands in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    incarnation: i64,
+    group: i64,
+    /// How long it is alive yet.
+    left_ms: i64,
+}
+
+/// What came of asking for the lease.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Given(Standing),
+    /// Another has it.
+    Held {
+        by: String,
+        left_ms: i64,
+    },
+    /// The database does not know of what it acknowledged.
+    Lost {
+        found: i64,
+        known: i64,
+    },
+}
+
+impl Postgres {
+    /// The database of a URL, whose password may be in a file, for a node of this name.
+    pub fn at(url: Secret, password_file: Option<PathBuf>, node: impl Into<String>) -> Self {
+        let (target, name) = (Target::parse(&url), node.into());
+        Self(Arc::new(Node { target, password_file, name, link: Mutex::default(), told: Mutex::default() }))
+    }
+
+    /// Whether it can be asked at all, as far as that is seen without asking.
+    ///
+    /// # Errors
+    /// What is wrong with its URL or the files that this names, in words.
+    pub fn vet(&self) -> Result<(), String> {
+        self.target().and_then(|target| target.connector().map(drop))
+    }
+
+    /// With its password.
+    fn target(&self) -> Result<Target, String> {
+        let mut target = self.0.target.clone()?;
+        if let Some(path) = &self.0.password_file {
+            let read = std::fs::read_to_string(path).map(Secret::new);
+            let password =
+                read.map_err(|error| format!("store.password_file: {} cannot be read: {error}", path.display()))?;
+            target.config.password(password.reveal().trim_end_matches(['\n', '\r']));
+        }
+        Ok(target)
+    }
+
+    /// The name of the node.
+    pub fn node(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Takes the lease, if nobody else has it.
+    pub(super) fn open(&self) -> Result<Owned, OpenError> {
+        let link = self.link()?;
+        let (lease, told) = (Arc::<Lease>::default(), *self.0.told());
+        let (asked, name) = (lease.ask(), self.0.name.clone());
+        let taken = link.converse(|client| async move { take(&client, &name, told).await });
+        match taken.map_err(|error| self.failed(error))? {
+            Asked::Given(standing) => {
+                lease.given(asked);
+                *self.0.told() = Told { last: Some((standing.incarnation, standing.group)), was_fenced: false };
+                tracing::info!(node = self.node(), incarnation = standing.incarnation, "this node owns the store now");
+                let (node, group) = (self.clone(), AtomicI64::new(standing.group));
+                Ok(Owned { node, link, lease, incarnation: standing.incarnation, group })
+            }
+            Asked::Held { by, left_ms } => {
+                Err(OpenError::Held { store: self.to_string(), by, left_ms: left_ms.max(0) as u64 })
+            }
+            Asked::Lost { found, known } => {
+                Err(OpenError::Forgotten { store: self.to_string(), found: found as u64, known: known as u64 })
+            }
+        }
+    }
+
+    /// The connections that are there, or new ones.
+    fn link(&self) -> Result<Arc<Link>, OpenError> {
+        let mut held = self.0.link.lock().expect("no holder of the lock panics");
+        if let Some(link) = held.as_ref().filter(|link| !link.is_lost()) {
+            return Ok(link.clone());
+        }
+        *held = None;
+        let opened = self.target().and_then(|target| Link::open(&target));
+        let opened = opened.map_err(|why| self.failed(StoreError::Io(format!("the database: {why}"))))?;
+        Ok(held.insert(Arc::new(opened)).clone())
+    }
+
+    fn failed(&self, error: StoreError) -> OpenError {
+        OpenError::Store(self.to_string().into(), error)
+    }
+}
+
+impl Node {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl fmt::Display for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.target {
+            Ok(target) => write!(f, "{target}"),
+            Err(_) => f.write_str("store.url"),
+        }
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} as {}", self.0.name)
+    }
+}
+
+/// Takes the lease in one transaction, after whatever its owner writes right now. While another has it, nobody is held up for the question.
+async fn take(client: &Client, name: &str, told: Told) -> Result<Asked, Error> {
+    if let Some(owner) = client.query_opt(sql::PEEK, &[&SHARD]).await? {
+        let (by, left_ms): (String, i64) = (owner.get(0), owner.get(1));
+        if !is_free((&by, left_ms), name, told) {
+            return Ok(Asked::Held { by, left_ms });
+        }
+    }
+    client.batch_execute("BEGIN").await?;
+    let asked = take_within(client, name, told).await;
+    let end = if matches!(asked, Ok(Asked::Given(_))) { "COMMIT" } else { "ROLLBACK" };
+    let ended = client.batch_execute(end).await;
+    let asked = asked?;
+    ended.map(|()| asked)
+}
+
+async fn take_within(client: &Client, name: &str, told: Told) -> Result<Asked, Error> {
+    client.execute(sql::ENTER, &[&name]).await?;
+    client.execute(sql::ENTER_SHARD, &[&name, &SHARD]).await?;
+    let owner: String = client.query_one(sql::OWNER, &[&SHARD]).await?.get(0);
+    client.execute(sql::LOCK, &[&owner]).await?;
+    let of_owner = standing(client, &owner).await?;
+    if !is_free((&owner, of_owner.left_ms), name, told) {
+        return Ok(Asked::Held { by: owner, left_ms: of_owner.left_ms });
+    }
+    let own = if owner == name { of_owner } else { standing(client, name).await? };
+    if let Some((incarnation, known)) = told.last
+        && (own.incarnation < incarnation || (own.incarnation == incarnation && own.group < known))
+    {
+        return Ok(Asked::Lost { found: own.group, known });
+    }
+    client.execute(sql::BURY, &[&owner]).await?;
+    client.execute(sql::MOVE, &[&name, &SHARD]).await?;
+    let begun = client.query_one(sql::BEGIN_ANEW, &[&name, &term_ms()]).await?;
+    Ok(Asked::Given(Standing { incarnation: begun.get(0), group: begun.get(1), left_ms: term_ms() }))
+}
+
+/// Whether a node may take what another has, which is alive for so long yet. A process that was killed and is there again need not wait
+/// for itself; two of one name must not take turns.
+fn is_free((owner, left_ms): (&str, i64), name: &str, told: Told) -> bool {
+    left_ms <= 0 || (owner == name && !told.was_fenced)
+}
+
+async fn standing(client: &Client, name: &str) -> Result<Standing, Error> {
+    let row = client.query_one(sql::STANDING, &[&name]).await?;
+    Ok(Standing { incarnation: row.get(0), group: row.get(1), left_ms: row.get(2) })
+}
+
+fn term_ms() -> i64 {
+    TERM.as_millis() as i64
+}
+
+/// Rows of a database that this node owns.
+pub struct Owned {
+    node: Postgres,
+    link: Arc<Link>,
+    lease: Arc<Lease>,
+    incarnation: i64,
+    /// The last group that was acknowledged.
+    group: AtomicI64,
+}
+
+impl Owned {
+    /// Another has what this node had, or the database forgot a group.
+    fn fenced(&self) -> StoreError {
+        self.lease.lost();
+        self.node.0.told().was_fenced = true;
+        StoreError::Io(format!(
+            "the database: the lease of the node {} is over, or another process has its name",
+            self.node.node()
+        ))
+    }
+
+    /// What was written is known to be there.
+    fn acknowledged(&self, group: i64) {
+        self.group.store(group, Ordering::Relaxed);
+        self.node.0.told().last = Some((self.incarnation, group));
+    }
+}
+
+/// What a group changes, as the arrays of a statement.
+#[derive(Default)]
+struct Arrays {
+    put: (Vec<i16>, Vec<Vec<u8>>, Vec<Vec<u8>>),
+    gone: (Vec<i16>, Vec<Vec<u8>>),
+}
+
+impl Arrays {
+    fn of(placed: &Placed<'_>) -> Self {
+        let mut arrays = Self::default();
+        for (tree, changes) in placed.by_tree() {
+            for (key, value) in changes {
+                match value {
+                    Some(value) => {
+                        arrays.put.0.push(tree as i16);
+                        arrays.put.1.push(key.clone());
+                        arrays.put.2.push(value.clone());
+                    }
+                    None => {
+                        arrays.gone.0.push(tree as i16);
+                        arrays.gone.1.push(key.clone());
+                    }
+                }
+            }
+        }
+        arrays
+    }
+}
+
+impl Database for Owned {
+    fn row(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.lease.check()?;
+        let (tree, key) = (tree as i16, key.to_vec());
+        let ask = |client: Arc<Client>, row: Statement| async move {
+            let found = client.query_opt(&row, &[&SHARD, &tree, &key]).await?;
+            Ok::<_, Error>(found.map(|row| IVec::from(row.get::<_, &[u8]>(0))))
+        };
+        self.link.read(self.lease.left(), ask, |of| &of.row)
+    }
+
+    fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize) -> Result<Vec<(Key, IVec)>, StoreError> {
+        self.lease.check()?;
+        let (tree, Span { from, to }, count_max) = (tree as i16, span.clone(), count_max as i64);
+        let of: fn(&link::Reading) -> &Statement = match (end, &to) {
+            (End::First, Some(_)) => |of| &of.first,
+            (End::First, None) => |of| &of.first_from,
+            (End::Last, Some(_)) => |of| &of.last,
+            (End::Last, None) => |of| &of.last_from,
+        };
+        let ask = |client: Arc<Client>, rows: Statement| async move {
+            let found = match &to {
+                Some(to) => client.query(&rows, &[&SHARD, &tree, &from, &count_max, to]).await?,
+                None => client.query(&rows, &[&SHARD, &tree, &from, &count_max]).await?,
+            };
+            let rows = found.iter().map(|row| (row.get::<_, Vec<u8>>(0), IVec::from(row.get::<_, &[u8]>(1))));
+            Ok::<_, Error>(rows.collect())
+        };
+        self.link.read(self.lease.left(), ask, of)
+    }
+
+    fn write(&self, placed: &Placed<'_>) -> Result<(), StoreError> {
+        self.lease.check()?;
+        let (asked, within) = (self.lease.ask(), self.lease.left());
+        let Arrays { put, gone } = Arrays::of(placed);
+        let (name, incarnation) = (self.node.0.name.clone(), self.incarnation);
+        let group = self.group.load(Ordering::Relaxed) + 1;
+        let ask = |client: Arc<Client>, write: Statement| async move {
+            let shards = (vec![SHARD; put.0.len()], vec![SHARD; gone.0.len()]);
+            let own = (name, incarnation, group, term_ms());
+            let row = client
+                .query_one(
+                    &write,
+                    &[&own.0, &own.1, &own.2, &own.3, &shards.0, &put.0, &put.1, &put.2, &shards.1, &gone.0, &gone.1],
+                )
+                .await?;
+            Ok::<i64, Error>(row.get(0))
+        };
+        match self.link.write(within, ask, |of| &of.write)? {
+            0 => Err(self.fenced()),
+            _ => {
+                self.lease.given(asked);
+                self.acknowledged(group);
+                Ok(())
+            }
+        }
+    }
+
+    fn renew(&self) -> Result<(), StoreError> {
+        self.lease.check()?;
+        let (asked, within) = (self.lease.ask(), self.lease.left());
+        let (name, incarnation, term_ms) = (self.node.0.name.clone(), self.incarnation, term_ms());
+        let ask = |client: Arc<Client>, renew: Statement| async move {
+            client.execute(&renew, &[&name, &incarnation, &term_ms]).await
+        };
+        match self.link.write(within, ask, |of| &of.renew)? {
+            0 => Err(self.fenced()),
+            _ => {
+                self.lease.given(asked);
+                Ok(())
+            }
+        }
+    }
+
+    fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    fn leave(&self) -> Result<(), StoreError> {
+        self.lease.lost();
+        let (name, incarnation) = (self.node.0.name.clone(), self.incarnation);
+        self.link.converse(|client| async move { client.execute(sql::LEAVE, &[&name, &incarnation]).await }).map(drop)
+    }
+
+    fn size_bytes(&self) -> Result<u64, StoreError> {
+        let size = self.link.converse(|client| async move { client.query_one(sql::SIZE, &[]).await })?;
+        Ok(size.get::<_, i64>(0) as u64)
+    }
+}

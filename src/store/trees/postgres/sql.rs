@@ -1,0 +1,132 @@
+//! What is asked of the database, in SQL that others than PostgreSQL speak too: no locks beside those of rows, no sequences, no
+//! extensions. The trees are rows of one table.
+
+/// What makes the tables, for `hookwheel schema` and for a node that may.
+pub const SCHEMA: &str = "\
+-- Hookwheel's tables. A node makes them by itself where its user may; otherwise run this once, and grant that user
+-- SELECT, INSERT, UPDATE and DELETE on them.
+CREATE TABLE IF NOT EXISTS hookwheel_rows (
+    shard smallint NOT NULL,
+    tree smallint NOT NULL,
+    key bytea NOT NULL,
+    value bytea NOT NULL,
+    PRIMARY KEY (shard, tree, key)
+);
+CREATE TABLE IF NOT EXISTS hookwheel_nodes (
+    node text PRIMARY KEY,
+    incarnation bigint NOT NULL,
+    group_no bigint NOT NULL,
+    until timestamptz NOT NULL,
+    dead boolean NOT NULL
+);
+CREATE TABLE IF NOT EXISTS hookwheel_shards (
+    shard smallint PRIMARY KEY,
+    node text NOT NULL
+);
+CREATE TABLE IF NOT EXISTS hookwheel_schema (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version integer NOT NULL
+);
+INSERT INTO hookwheel_schema (version) VALUES (1) ON CONFLICT (only_row) DO NOTHING;
+";
+
+/// What only PostgreSQL knows: what is stored is pressed or sealed already, and what goes goes fast.
+pub const TUNING: &str = "\
+ALTER TABLE hookwheel_rows ALTER COLUMN value SET STORAGE EXTERNAL;
+ALTER TABLE hookwheel_rows SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.1);
+ALTER TABLE hookwheel_nodes SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+";
+
+/// The version of [`SCHEMA`].
+pub const VERSION: i32 = 1;
+
+/// Which schema is there.
+pub const SCHEMA_VERSION: &str = "SELECT version FROM hookwheel_schema";
+
+/// A group: nothing of it is there unless the node owns what it writes, and wrote the group before. It renews the lease.
+/// Node, incarnation, number of the group, milliseconds; then of what is put: shards, trees, keys, values; of what goes: shards, trees, keys.
+pub const WRITE: &str = "\
+WITH fence AS (
+    UPDATE hookwheel_nodes SET group_no = $3::bigint, until = now() + $4::bigint * interval '1 millisecond'
+    WHERE node = $1 AND incarnation = $2 AND group_no = $3::bigint - 1 AND NOT dead AND until > now() RETURNING 1
+), put AS (
+    INSERT INTO hookwheel_rows (shard, tree, key, value)
+    SELECT s, t, k, v FROM unnest($5::smallint[], $6::smallint[], $7::bytea[], $8::bytea[]) AS put (s, t, k, v)
+    WHERE EXISTS (SELECT 1 FROM fence)
+    ON CONFLICT (shard, tree, key) DO UPDATE SET value = excluded.value
+), gone AS (
+    DELETE FROM hookwheel_rows AS row
+    USING unnest($9::smallint[], $10::smallint[], $11::bytea[]) AS gone (s, t, k)
+    WHERE row.shard = gone.s AND row.tree = gone.t AND row.key = gone.k AND EXISTS (SELECT 1 FROM fence)
+)
+SELECT count(*) FROM fence";
+
+/// Renews the lease without a group. Node, incarnation, milliseconds.
+pub const RENEW: &str = "\
+UPDATE hookwheel_nodes SET until = now() + $3::bigint * interval '1 millisecond'
+WHERE node = $1 AND incarnation = $2 AND NOT dead AND until > now()";
+
+/// Gives up what this node owns: others need not wait. Node, incarnation.
+pub const LEAVE: &str = "UPDATE hookwheel_nodes SET dead = true WHERE node = $1 AND incarnation = $2";
+
+/// A node that was never there, as one that is dead.
+pub const ENTER: &str = "\
+INSERT INTO hookwheel_nodes (node, incarnation, group_no, until, dead) VALUES ($1, 0, 0, now(), true)
+ON CONFLICT (node) DO NOTHING";
+
+/// Nobody has the shard yet: it is this node's.
+pub const ENTER_SHARD: &str =
+    "INSERT INTO hookwheel_shards (shard, node) VALUES ($2, $1) ON CONFLICT (shard) DO NOTHING";
+
+/// Who has a shard and how long yet, without a word to anybody. Shard.
+pub const PEEK: &str = "\
+SELECT node, CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END
+FROM hookwheel_shards JOIN hookwheel_nodes USING (node) WHERE shard = $1";
+
+/// Who has a shard; nobody else moves it meanwhile.
+pub const OWNER: &str = "SELECT node FROM hookwheel_shards WHERE shard = $1 FOR UPDATE";
+
+/// Waits for what a node writes right now, and lets it write nothing more until the end.
+pub const LOCK: &str = "SELECT 1 FROM hookwheel_nodes WHERE node = $1 FOR UPDATE";
+
+/// How a node stands: incarnation, last group, and the milliseconds for which it is alive yet, by the database's clock.
+pub const STANDING: &str = "\
+SELECT incarnation, group_no,
+    CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END
+FROM hookwheel_nodes WHERE node = $1";
+
+/// A node is dead: what it writes from now on is not there.
+pub const BURY: &str = "UPDATE hookwheel_nodes SET dead = true WHERE node = $1";
+
+/// A shard moves. Node, shard.
+pub const MOVE: &str = "UPDATE hookwheel_shards SET node = $1 WHERE shard = $2";
+
+/// A node begins anew. Node, milliseconds. Gives its incarnation and its last group.
+pub const BEGIN_ANEW: &str = "\
+UPDATE hookwheel_nodes
+SET incarnation = incarnation + 1, dead = false, until = clock_timestamp() + $2::bigint * interval '1 millisecond'
+WHERE node = $1 RETURNING incarnation, group_no";
+
+/// A row. Shard, tree, key.
+pub const ROW: &str = "SELECT value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key = $3";
+
+/// The first rows of a span. Shard, tree, first key, count, end.
+pub const FIRST: &str = "\
+SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5 ORDER BY key LIMIT $4";
+
+/// The same of one without an end.
+pub const FIRST_FROM: &str =
+    "SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 ORDER BY key LIMIT $4";
+
+/// The last rows of a span, from its end. Shard, tree, first key, count, end.
+pub const LAST: &str = "\
+SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5
+ORDER BY key DESC LIMIT $4";
+
+/// The same of one without an end.
+pub const LAST_FROM: &str =
+    "SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 ORDER BY key DESC LIMIT $4";
+
+/// Bytes of the rows with their index.
+pub const SIZE: &str = "SELECT pg_total_relation_size('hookwheel_rows')::bigint";

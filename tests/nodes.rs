@@ -1,0 +1,369 @@
+//! Several nodes over one database, all of them processes: one owns the store, the others stand by. What stays true: what was
+//! answered 202 is there whoever dies, no two nodes' commits are mixed, and a node without its database says so and hangs nobody.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use hookwheel::clock::Stopwatch;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use support::{Answer, Authority, Client, DEADLINE, Postgres, Receiver, Running, Server};
+
+const MASTER_KEY: &str = "HOOKWHEEL__STORE__MASTER_KEY";
+/// 32 bytes, the same on each node.
+const A_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// A node's own directory and the environment that it starts with.
+struct Node {
+    dir: tempfile::TempDir,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Node {
+    fn of(url: &str, name: &str) -> Self {
+        let env = vec![
+            ("HOOKWHEEL__STORE__URL", url.to_owned()),
+            ("HOOKWHEEL__CLUSTER__NODE", name.to_owned()),
+            (MASTER_KEY, A_KEY.to_owned()),
+            ("HOOKWHEEL__LOG__LEVEL", "info".to_owned()),
+        ];
+        Self { dir: tempfile::tempdir().expect("a directory"), env }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.to_owned()));
+        self
+    }
+
+    fn env(&self) -> Vec<(&'static str, &str)> {
+        self.env.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// It owns the store.
+    fn start(&self) -> Server {
+        Server::start(self.dir.path(), &self.env())
+    }
+
+    /// It stands by.
+    fn stand_by(&self) -> Running {
+        let mut process = self.begin();
+        process.line("this node stands by");
+        process
+    }
+
+    fn begin(&self) -> Running {
+        Server::start_process(self.dir.path(), &self.env())
+    }
+}
+
+fn webhook(client: &mut Client, receiver: &Receiver) -> String {
+    let webhook = json!({"url": receiver.url("/in"), "events": ["*"]});
+    client.post("/api/v1/webhooks", &webhook).data(201)["id"].as_str().expect("an id").to_owned()
+}
+
+#[track_caller]
+fn publish(client: &mut Client, id: &str) {
+    client.post("/api/v1/events", &json!({"type": "a", "id": id, "data": id})).data(202);
+}
+
+/// Asks until the event is delivered.
+#[track_caller]
+fn until_delivered(client: &mut Client, id: &str) {
+    let watch = Stopwatch::start();
+    loop {
+        let shown = client.get(&format!("/api/v1/events/{id}")).data(200);
+        if shown["deliveries"][0]["state"] == "succeeded" {
+            return;
+        }
+        assert!(watch.elapsed() < DEADLINE, "{shown}");
+    }
+}
+
+/// Asks for the readiness until it is that.
+#[track_caller]
+fn until_ready_is(client: &mut Client, status: u16) -> Value {
+    let watch = Stopwatch::start();
+    loop {
+        let reply = client.get("/health/ready");
+        if reply.status == status {
+            return reply.json();
+        }
+        assert!(watch.elapsed() < DEADLINE, "it is {}: {}", reply.status, reply.json());
+        std::thread::yield_now();
+    }
+}
+
+fn receiver() -> Receiver {
+    Receiver::start(|_, _| Answer::Status(200))
+}
+
+#[test]
+fn a_node_keeps_nothing_and_another_one_goes_on_where_it_was_killed() {
+    let Some(postgres) = Postgres::start("nodes over a database") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let (one, other) = (Node::of(&url, "one"), Node::of(&url, "other"));
+    let server = one.start();
+    let mut client = server.client();
+    let webhook = webhook(&mut client, &receiver);
+    for n in 0..50 {
+        publish(&mut client, &format!("before-{n}"));
+    }
+    until_delivered(&mut client, "before-49");
+    let waits = other.stand_by();
+    // What was answered and not delivered yet is delivered by the other one.
+    client.post(&format!("/api/v1/webhooks/{webhook}/pause"), &json!({})).data(200);
+    (0..50).for_each(|n| publish(&mut client, &format!("held-{n}")));
+    server.kill();
+    let server = Server::of(waits);
+    let mut client = server.client();
+    client.post(&format!("/api/v1/webhooks/{webhook}/resume"), &json!({})).data(200);
+    for n in 0..50 {
+        assert_eq!(client.get(&format!("/api/v1/events/before-{n}")).data(200)["deliveries"][0]["state"], "succeeded");
+        until_delivered(&mut client, &format!("held-{n}"));
+    }
+    assert_eq!(std::fs::read_dir(one.dir.path()).expect("it is there").count(), 0, "a node keeps no files");
+    let owners = postgres.ask("wheel", "SELECT node, dead FROM hookwheel_nodes ORDER BY node");
+    assert_eq!(owners, ["one t", "other f"]);
+    // The first is there again, and waits now.
+    let waits = one.stand_by();
+    assert!(server.terminate().success());
+    let watch = Stopwatch::start();
+    let server = Server::of(waits);
+    // Who leaves in peace is not waited for: that would be seconds.
+    assert!(watch.elapsed() < Duration::from_secs(3), "{:?}", watch.elapsed());
+    publish(&mut server.client(), "after");
+    until_delivered(&mut server.client(), "after");
+}
+
+#[test]
+fn a_node_that_was_held_for_longer_than_its_lease_writes_nothing_any_more() {
+    let Some(postgres) = Postgres::start("a fence") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let (one, other) = (Node::of(&url, "one"), Node::of(&url, "other"));
+    let mut first = one.start();
+    let mut client = first.client();
+    webhook(&mut client, &receiver);
+    publish(&mut client, "before");
+    until_delivered(&mut client, "before");
+    let waits = other.stand_by();
+    first.process.signal(Signal::STOP);
+    let second = Server::of(waits);
+    publish(&mut second.client(), "meanwhile");
+    until_delivered(&mut second.client(), "meanwhile");
+    first.process.signal(Signal::CONT);
+    // It sees that its time is over before it answers anything of what it has.
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "id": "late", "data": 1}));
+    assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
+    until_ready_is(&mut client, 503);
+    assert_eq!(client.get("/health/live").status, 200);
+    assert_eq!(second.client().get("/api/v1/events/late").status, 404);
+    // It waits for its turn, and has it.
+    second.kill();
+    until_ready_is(&mut client, 200);
+    publish(&mut client, "after");
+    until_delivered(&mut client, "after");
+    until_delivered(&mut client, "meanwhile");
+    first.process.line("the store is open again");
+}
+
+#[test]
+fn without_its_database_a_node_lives_and_says_so_and_goes_on_once_it_is_back() {
+    let Some(mut postgres) = Postgres::start("a database that is away") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let node = Node::of(&url, "one");
+    let server = node.start();
+    let mut client = server.client();
+    webhook(&mut client, &receiver);
+    publish(&mut client, "before");
+    postgres.crash();
+    let refused = |client: &mut Client| {
+        let watch = Stopwatch::start();
+        let reply = client.post("/api/v1/events", &json!({"type": "a", "data": 1}));
+        assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
+        watch.elapsed()
+    };
+    refused(&mut client);
+    until_ready_is(&mut client, 503);
+    assert_eq!(client.get("/health/live").status, 200);
+    assert!(refused(&mut client) < DEADLINE / 6, "nobody hangs");
+    postgres.go_on();
+    until_ready_is(&mut client, 200);
+    until_delivered(&mut client, "before");
+    // Connections that say nothing any more are as bad as none.
+    postgres.signal_all(Signal::STOP);
+    refused(&mut client);
+    assert_eq!(client.get("/health/live").status, 200);
+    postgres.signal_all(Signal::CONT);
+    until_ready_is(&mut client, 200);
+    publish(&mut client, "after");
+    until_delivered(&mut client, "after");
+}
+
+#[test]
+fn a_database_that_forgot_what_it_acknowledged_is_told_and_not_gone_on_with() {
+    let Some(postgres) = Postgres::start("a database that forgets") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let server = Node::of(&url, "one").start();
+    let mut client = server.client();
+    webhook(&mut client, &receiver);
+    publish(&mut client, "before");
+    // As a standby that was promoted and had not got the last groups.
+    postgres.ask("wheel", "UPDATE hookwheel_nodes SET group_no = group_no - 2");
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "data": 1}));
+    assert_eq!(reply.status, 503, "{}", reply.json());
+    let ended = server.process.end();
+    assert_eq!(ended.status.code(), Some(70), "{}", ended.output);
+    assert!(ended.output.contains("lacks what the database acknowledged"), "{}", ended.output);
+}
+
+#[test]
+fn two_nodes_of_one_name_do_not_take_turns() {
+    let Some(postgres) = Postgres::start("two nodes of one name") else { return };
+    let url = postgres.database("wheel");
+    let (one, same) = (Node::of(&url, "one"), Node::of(&url, "one"));
+    let mut first = one.start();
+    // A process that was killed and is there again has this name too, so it need not wait.
+    let second = same.start();
+    first.process.line("or another process has its name");
+    until_ready_is(&mut first.client(), 503);
+    second.client().get("/api/v1/webhooks").data(200);
+    second.kill();
+    until_ready_is(&mut first.client(), 200);
+}
+
+#[test]
+fn a_user_who_may_make_no_tables_is_told_and_serves_once_they_are_made() {
+    let Some(postgres) = Postgres::start("a user without rights") else { return };
+    postgres.database("wheel");
+    postgres.ask("wheel", "CREATE USER plain; REVOKE CREATE ON SCHEMA public FROM PUBLIC, plain");
+    let node = Node::of(&postgres.url("wheel", "plain"), "one");
+    let ended = node.begin().end();
+    assert!(!ended.status.success() && ended.output.contains("`hookwheel schema` prints"), "{}", ended.output);
+    let schema = Running::start(node.dir.path(), &["schema"], &[]).end();
+    postgres.ask("wheel", &schema.output);
+    postgres.ask("wheel", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain");
+    node.start().client().get("/api/v1/webhooks").data(200);
+}
+
+#[test]
+fn what_cannot_be_reached_or_used_is_said_in_words_without_the_password() {
+    let Some(postgres) = Postgres::start("what is wrong with a URL") else { return };
+    let url = postgres.database("wheel");
+    let told = |node: Node, words: &str| {
+        let ended = node.begin().end();
+        assert!(!ended.status.success() && ended.output.contains(words), "{words}: {}", ended.output);
+        assert!(!ended.output.contains("hush-hush"), "{}", ended.output);
+    };
+    told(Node::of("postgres://u:hush-hush@127.0.0.1:1/wheel", "one"), "Connection refused");
+    told(Node::of("mysql://u:hush-hush@h/wheel", "one"), "`HOOKWHEEL__STORE__URL` must be a database");
+    told(Node::of("postgres://u:hush-hush@h/wheel?sslmode=prefer", "one"), "sslmode=prefer");
+    told(Node::of(&url.replace("/wheel", "/nowhere"), "one"), "database \"nowhere\" does not exist");
+    let none = Node::of(&url, "one").with("HOOKWHEEL__STORE__PASSWORD_FILE", "/no/such.password");
+    told(none, "/no/such.password cannot be read");
+    let mut keyless = Node::of(&url, "one");
+    keyless.env.retain(|(name, _)| *name != MASTER_KEY);
+    told(keyless, "set store.master_key_file or store.master_key");
+    // What works on files says so.
+    let node = Node::of(&url, "one");
+    let ended = Running::start(node.dir.path(), &["store", "accept-loss", "--yes"], &node.env()).end();
+    assert!(ended.output.contains("this is for data directories"), "{}", ended.output);
+}
+
+#[test]
+fn the_way_to_the_database_is_encrypted_and_whoever_stands_there_is_checked() {
+    let Some(mut postgres) = Postgres::start("a database behind TLS") else { return };
+    postgres.database("wheel");
+    postgres.ask("wheel", "CREATE USER guarded PASSWORD 'hush-hush'; GRANT ALL ON SCHEMA public TO guarded");
+    let (known, stranger) = (Authority::new(), Authority::new());
+    postgres.guard(&known.certify("127.0.0.1", |_| ()), "guarded");
+    let files = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a plain path").to_owned()
+    };
+    let (roots, others) = (file("known.pem", &known.pem), file("stranger.pem", &stranger.pem));
+    let (right, wrong) = (file("right", "hush-hush\n"), file("wrong", "loud-loud\n"));
+    let node = |host: &str, roots: &str, password: &str| {
+        let url = postgres.url("wheel", "guarded").replace("127.0.0.1", host);
+        Node::of(&format!("{url}?sslmode=verify-full&sslrootcert={roots}"), "one")
+            .with("HOOKWHEEL__STORE__PASSWORD_FILE", password)
+    };
+    for (node, why) in [
+        (node("127.0.0.1", &others, &right), "UnknownIssuer"),
+        (node("localhost", &roots, &right), "not valid for name"),
+        (node("127.0.0.1", &roots, &wrong), "password authentication failed"),
+        (Node::of(&postgres.url("wheel", "guarded"), "one"), "no pg_hba.conf entry"),
+    ] {
+        let ended = node.begin().end();
+        assert!(!ended.status.success() && ended.output.contains(why), "{why}: {}", ended.output);
+        assert!(!ended.output.contains("loud-loud") && !ended.output.contains("hush-hush"), "{}", ended.output);
+    }
+    let server = node("127.0.0.1", &roots, &right).start();
+    publish(&mut server.client(), "safe");
+    let safe = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'hookwheel'";
+    assert_eq!(postgres.ask("wheel", safe), ["t", "t"]);
+}
+
+/// A command of the binary with a node's configuration, or with a server's address.
+fn done(node: &Node, server: Option<&Server>, arguments: &[&str]) -> support::process::Ended {
+    let url = server.map(|server| server.url(""));
+    let asked = url.as_deref().map(|url| [("HOOKWHEEL_URL", url), ("HOOKWHEEL_KEY", support::process::KEY)]);
+    Running::start(node.dir.path(), arguments, &[node.env(), asked.iter().flatten().copied().collect()].concat()).end()
+}
+
+#[test]
+fn a_directory_moves_into_a_database_and_back_with_all_that_it_has() {
+    let Some(postgres) = Postgres::start("moving into a database") else { return };
+    let (url, receiver, dir) = (postgres.database("wheel"), receiver(), tempfile::tempdir().expect("a directory"));
+    let at_home = Server::start(dir.path(), &[(MASTER_KEY, A_KEY)]);
+    let mut client = at_home.client();
+    webhook(&mut client, &receiver);
+    (0..300).for_each(|n| publish(&mut client, &format!("event-{n}")));
+    (0..300).for_each(|n| until_delivered(&mut client, &format!("event-{n}")));
+    let shown = |client: &mut Client| client.get("/api/v1/events/event-7").data(200);
+    let before = shown(&mut client);
+    let node = Node::of(&url, "one");
+    let file = node.dir.path().join("a.backup");
+    let file = file.to_str().expect("a plain path");
+    let taken = done(&node, Some(&at_home), &["backup", file]);
+    assert!(taken.status.success(), "{}", taken.output);
+    at_home.kill();
+
+    // Broken off, it is no store, and begins anew.
+    let whole = std::fs::read(file).expect("it was taken");
+    let half = node.dir.path().join("half.backup");
+    std::fs::write(&half, &whole[..whole.len() / 2]).expect("a file");
+    let broken = done(&node, None, &["restore", half.to_str().expect("a plain path")]);
+    assert!(!broken.status.success(), "{}", broken.output);
+    let refused = node.begin().end();
+    assert!(refused.output.contains("was broken off, so there is no store in it"), "{}", refused.output);
+    let restored = done(&node, None, &["restore", file]);
+    assert!(
+        restored.status.success() && restored.output.contains("are restored in postgres://"),
+        "{}",
+        restored.output
+    );
+    let again = done(&node, None, &["restore", file]);
+    assert!(!again.status.success() && again.output.contains("there is a store in"), "{}", again.output);
+
+    let server = node.start();
+    let mut client = server.client();
+    assert_eq!(shown(&mut client), before);
+    publish(&mut client, "in-the-database");
+    until_delivered(&mut client, "in-the-database");
+    let taken = done(&node, Some(&server), &["backup", file, "--force"]);
+    assert!(taken.status.success(), "{}", taken.output);
+    server.kill();
+    let data = dir.path().join("again/data");
+    let restored = done(&node, None, &["restore", file, "--to", data.to_str().expect("a plain path")]);
+    assert!(restored.status.success(), "{}", restored.output);
+    let at_home = Server::start(&dir.path().join("again"), &[(MASTER_KEY, A_KEY)]);
+    let mut client = at_home.client();
+    assert_eq!(shown(&mut client), before);
+    until_delivered(&mut client, "in-the-database");
+    publish(&mut client, "at-home");
+    until_delivered(&mut client, "at-home");
+}
