@@ -138,7 +138,9 @@ pub enum OpenError {
     #[error("the store is kept in the database {0}, and this is for data directories: take store.url away to name one")]
     InDatabase(String),
     /// Another node has it for some time.
-    #[error("the store in {store} is owned by the node {by} for another {left_ms} ms; this one waits for its turn")]
+    #[error(
+        "the store in {store} is owned by the node {by}, whose lease ends in {left_ms} ms unless it renews it: stop that node, or wait"
+    )]
     Held {
         /// The database.
         store: String,

@@ -48,6 +48,8 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
     if settings.database.is_some()
         && in_database::is_being_restored(&trees).map_err(|error| OpenError::of(&path, error))?
     {
+        // Nobody need wait until the lease ends.
+        let _ = trees.close();
         return Err(OpenError::RestoredInPart(path.display().to_string()));
     }
     check_master_keys(&settings, &trees, &keys)?;

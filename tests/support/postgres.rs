@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -50,12 +50,20 @@ impl Postgres {
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("initdb can be started").success(), "initdb fails");
-        postgres.go_on();
+        // Somebody may have taken the port since it was free.
+        while !postgres.is_begun() {
+            postgres.port = free_port();
+        }
         Some(postgres)
     }
 
-    /// Starts the process over the cluster, and waits until it takes connections.
+    /// Starts the process over the cluster again, where it was.
     pub fn go_on(&mut self) {
+        assert!(self.is_begun(), "somebody has taken its port");
+    }
+
+    /// Starts the process over the cluster, and waits until it takes connections; not if it ends before that.
+    fn is_begun(&mut self) -> bool {
         let mut child = self
             .command("postgres")
             .arg("-D")
@@ -86,7 +94,14 @@ impl Postgres {
             }
         });
         self.running = Some(child);
-        is_ready.recv_timeout(DEADLINE).expect("PostgreSQL is ready in time");
+        match is_ready.recv_timeout(DEADLINE) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => panic!("PostgreSQL is not ready in time"),
+            Err(RecvTimeoutError::Disconnected) => {
+                let _ = self.running.take().map(|mut ended| ended.wait());
+                false
+            }
+        }
     }
 
     /// From now on it speaks TLS with this certificate, and lets this user in by that alone, with a password.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::try_join;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -16,24 +18,28 @@ use super::sql;
 use super::target::Target;
 use crate::store::error::StoreError;
 
-/// How long it may take until there is a connection: whoever asks for something is refused only after that.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a question may take for which no lease says it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What holds of each connection: what was acknowledged is on the disk, and nothing waits for ever.
-const SESSION: &str = "\
-SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; SET DateStyle = 'ISO'";
+/// Nothing waits for ever in the database either.
+const SESSION: &str =
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
 /// Connections: one that writes, and one for whoever reads, so that nobody who reads waits behind a group.
 pub struct Link {
     handle: Handle,
-    writer: Arc<Client>,
-    reader: Arc<Client>,
-    /// Of the two connections.
-    statements: Arc<(Writing, Reading)>,
+    /// The one that writes.
+    pub writer: Line<Writing>,
+    /// The one that reads.
+    pub reader: Line<Reading>,
     is_lost: Arc<AtomicBool>,
     /// As long as it is there, so is the thread.
     _stop: oneshot::Sender<()>,
+}
+
+/// A connection, and the statements that it has prepared.
+pub struct Line<S> {
+    client: Arc<Client>,
+    statements: S,
 }
 
 /// What is asked of the connection that writes.
@@ -62,19 +68,17 @@ impl Link {
         std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
         let is_lost = Arc::<AtomicBool>::default();
         let (target, lost) = (target.clone(), is_lost.clone());
-        let opened = wait(&handle, CONNECT_PATIENCE, async move {
-            let writer = connect(&target, &tls, &lost).await?;
+        // Both at once: a host that is gone is waited for by both.
+        let opened = wait(&handle, target.patience(), async move {
+            let (writer, reader) = try_join!(connect(&target, &tls, &lost), connect(&target, &tls, &lost))?;
             prepare_tables(&writer).await?;
-            let reader = connect(&target, &tls, &lost).await?;
-            let statements = (Writing::of(&writer).await.map_err(words)?, Reading::of(&reader).await.map_err(words)?);
-            Ok::<_, String>((writer, reader, statements))
+            let writing = Writing::of(&writer).await.map_err(words)?;
+            let reading = Reading::of(&reader).await.map_err(words)?;
+            let writer = Line { client: Arc::new(writer), statements: writing };
+            Ok::<_, String>((writer, Line { client: Arc::new(reader), statements: reading }))
         });
-        let (writer, reader, statements) = match opened {
-            Some(opened) => opened?,
-            None => return Err("it does not answer".into()),
-        };
-        let (writer, reader, statements) = (Arc::new(writer), Arc::new(reader), Arc::new(statements));
-        Ok(Self { handle, writer, reader, statements, is_lost, _stop: stop })
+        let (writer, reader) = opened.unwrap_or_else(|| Err("it does not answer".into()))?;
+        Ok(Self { handle, writer, reader, is_lost, _stop: stop })
     }
 
     /// Whether a connection was lost, or an answer did not come.
@@ -82,32 +86,19 @@ impl Link {
         self.is_lost.load(Ordering::Relaxed)
     }
 
-    /// Asks the connection that writes.
-    pub fn write<T, F>(
+    /// Asks a connection something that it has prepared.
+    pub fn ask<S, T, F>(
         &self,
+        line: &Line<S>,
         within: Duration,
+        of: fn(&S) -> &Statement,
         ask: impl FnOnce(Arc<Client>, Statement) -> F,
-        of: fn(&Writing) -> &Statement,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        self.ask(within, ask(self.writer.clone(), of(&self.statements.0).clone()))
-    }
-
-    /// Asks the connection that reads.
-    pub fn read<T, F>(
-        &self,
-        within: Duration,
-        ask: impl FnOnce(Arc<Client>, Statement) -> F,
-        of: fn(&Reading) -> &Statement,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        self.ask(within, ask(self.reader.clone(), of(&self.statements.1).clone()))
+        self.answer(within, ask(line.client.clone(), of(&line.statements).clone()))
     }
 
     /// Asks the connection that writes several things, one after the other.
@@ -116,11 +107,11 @@ impl Link {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        self.ask(PATIENCE, ask(self.writer.clone()))
+        self.answer(PATIENCE, ask(self.writer.client.clone()))
     }
 
     /// After a question without an answer nothing more is asked here: what came of it is not known, and what comes behind would wait for it.
-    fn ask<T: Send + 'static>(
+    fn answer<T: Send + 'static>(
         &self,
         within: Duration,
         asked: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -187,8 +178,9 @@ async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicB
         }
     });
     client.batch_execute(SESSION).await.map_err(words)?;
-    let is_safe = client.query_one("SHOW synchronous_commit", &[]).await.map_err(words)?;
-    if is_safe.get::<_, &str>(0) == "off" {
+    let commits = client.query_one("SHOW synchronous_commit", &[]).await.map_err(words)?;
+    // Else what is acknowledged is not on the disk yet.
+    if commits.get::<_, &str>(0) == "off" {
         client.batch_execute("SET synchronous_commit = on").await.map_err(words)?;
     }
     Ok(client)
@@ -199,6 +191,7 @@ async fn prepare_tables(client: &Client) -> Result<(), String> {
     let version = || async { client.query_one(sql::SCHEMA_VERSION, &[]).await.map(|row| row.get::<_, i32>(0)) };
     let found = match version().await {
         Ok(found) => found,
+        Err(error) if error.code() != Some(&SqlState::UNDEFINED_TABLE) => return Err(words(error)),
         Err(_) => {
             let made = client.batch_execute(sql::SCHEMA).await;
             match (made, version().await) {

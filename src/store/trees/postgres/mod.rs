@@ -15,7 +15,7 @@ use sled::IVec;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::database::{Database, End};
-use super::lease::{Lease, TERM};
+use super::lease::{self, Lease, TERM};
 use super::near::Span;
 use super::placing::Placed;
 use crate::domain::secret::Secret;
@@ -233,14 +233,18 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Another has what this node had, or the database forgot a group.
-    fn fenced(&self) -> StoreError {
+    /// The database has renewed the lease, if this node is still the owner: else another has what it had, or the database forgot a group.
+    fn renewed(&self, asked: lease::Asked, is_owner: bool) -> Result<(), StoreError> {
+        if is_owner {
+            self.lease.given(asked);
+            return Ok(());
+        }
         self.lease.lost();
         self.node.0.told().was_fenced = true;
-        StoreError::Io(format!(
+        Err(StoreError::Io(format!(
             "the database: the lease of the node {} is over, or another process has its name",
             self.node.node()
-        ))
+        )))
     }
 
     /// What was written is known to be there.
@@ -287,7 +291,7 @@ impl Database for Owned {
             let found = client.query_opt(&row, &[&SHARD, &tree, &key]).await?;
             Ok::<_, Error>(found.map(|row| IVec::from(row.get::<_, &[u8]>(0))))
         };
-        self.link.read(self.lease.left(), ask, |of| &of.row)
+        self.link.ask(&self.link.reader, self.lease.left(), |of| &of.row, ask)
     }
 
     fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize) -> Result<Vec<(Key, IVec)>, StoreError> {
@@ -307,7 +311,7 @@ impl Database for Owned {
             let rows = found.iter().map(|row| (row.get::<_, Vec<u8>>(0), IVec::from(row.get::<_, &[u8]>(1))));
             Ok::<_, Error>(rows.collect())
         };
-        self.link.read(self.lease.left(), ask, of)
+        self.link.ask(&self.link.reader, self.lease.left(), of, ask)
     }
 
     fn write(&self, placed: &Placed<'_>) -> Result<(), StoreError> {
@@ -327,14 +331,10 @@ impl Database for Owned {
                 .await?;
             Ok::<i64, Error>(row.get(0))
         };
-        match self.link.write(within, ask, |of| &of.write)? {
-            0 => Err(self.fenced()),
-            _ => {
-                self.lease.given(asked);
-                self.acknowledged(group);
-                Ok(())
-            }
-        }
+        let owners = self.link.ask(&self.link.writer, within, |of| &of.write, ask)?;
+        self.renewed(asked, owners > 0)?;
+        self.acknowledged(group);
+        Ok(())
     }
 
     fn renew(&self) -> Result<(), StoreError> {
@@ -344,13 +344,8 @@ impl Database for Owned {
         let ask = |client: Arc<Client>, renew: Statement| async move {
             client.execute(&renew, &[&name, &incarnation, &term_ms]).await
         };
-        match self.link.write(within, ask, |of| &of.renew)? {
-            0 => Err(self.fenced()),
-            _ => {
-                self.lease.given(asked);
-                Ok(())
-            }
-        }
+        let owners = self.link.ask(&self.link.writer, within, |of| &of.renew, ask)?;
+        self.renewed(asked, owners > 0)
     }
 
     fn lease(&self) -> &Arc<Lease> {
@@ -366,5 +361,22 @@ impl Database for Owned {
     fn size_bytes(&self) -> Result<u64, StoreError> {
         let size = self.link.converse(|client| async move { client.query_one(sql::SIZE, &[]).await })?;
         Ok(size.get::<_, i64>(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By their numbers, from 0 on. A new tree goes to the end: a number is never given to another.
+    const NUMBERED: &str = "meta accounts keys webhooks tallies events chunks names idempotency fresh waiting \
+        due closed attempts replays ordered blocked dead jobs stats account_tallies audit \
+        quarantine fan_out bodies quiet event_types users sessions tickets journal";
+
+    #[test]
+    fn what_lies_in_a_table_keeps_the_number_of_its_tree() {
+        let named = |number: i16| Tree::ALL.into_iter().find(|(tree, _)| *tree as i16 == number).expect("it has one").1;
+        let names: Vec<_> = (0..Tree::ALL.len() as i16).map(named).collect();
+        assert_eq!(names, NUMBERED.split_whitespace().collect::<Vec<_>>());
     }
 }

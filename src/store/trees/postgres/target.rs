@@ -18,8 +18,10 @@ use url::Url;
 
 use crate::domain::secret::Secret;
 
-/// A database that does not answer sooner is tried again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A host that does not answer sooner is passed over.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For all that is said before the first question.
+const GREETING: Duration = Duration::from_secs(2);
 /// What is sent and not acknowledged for so long: the connection is over.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
 /// Parameters of the URL that are ours; libpq has the same.
@@ -103,6 +105,12 @@ impl Target {
         config.ssl_mode(if tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
         let shown = shown(&config);
         Ok(Self { config, tls, shown })
+    }
+
+    /// How long it may take until it is spoken to, by one of its hosts. Who asks for something meanwhile waits for it.
+    pub fn patience(&self) -> Duration {
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        each * self.config.get_hosts().len() as u32 + GREETING
     }
 
     /// What makes its connections safe. An error is a sentence.
@@ -221,6 +229,7 @@ mod tests {
         assert!(!format!("{target:?}").contains("hush"));
         assert_eq!((target.config.get_hosts().len(), target.config.get_ports()), (2, &[5432, 6432][..]));
         assert_eq!(target.config.get_connect_timeout(), Some(&Duration::from_secs(9)));
+        assert_eq!(target.patience(), Duration::from_secs(2 * 9 + 2), "each host may be gone");
         assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(target.config.get_password(), Some(&b"hush"[..]));
     }
