@@ -271,17 +271,19 @@ mod tests {
     use super::super::writes::Writes;
     use super::*;
 
+    type Rows = BTreeMap<(usize, Key), IVec>;
+
     /// A database in memory, which counts what it is asked, and fails where it is told to.
     #[derive(Default)]
     struct Remote {
-        rows: Mutex<BTreeMap<(usize, Key), IVec>>,
+        rows: Mutex<Rows>,
         asked: AtomicUsize,
         lease: Arc<Lease>,
         fails: AtomicBool,
     }
 
     impl Remote {
-        fn ask(&self) -> Result<MutexGuard<'_, BTreeMap<(usize, Key), IVec>>, StoreError> {
+        fn ask(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             match self.fails.load(Ordering::Relaxed) {
                 true => Err(StoreError::Io("it is away".into())),
