@@ -18,8 +18,9 @@
 //! Imports go one way: `api` and `deliver` know `store`, `dialect`, `domain` and `clock`, and never each other; `store`,
 //! `dialect` and `config` know `domain` (and `store` the `clock`); `docs` knows `dialect`, `trial` and `exchange` know both, `api`
 //! and `cli` know `docs`, and `cli` both of the others, and the `client`; `domain` and `clock` know nobody else. `pulse` is known to all whose threads
-//! must live, `telemetry` to `store`, `deliver` and `api`; `handover` to `post` and `serving`, `supervisor` to `serving` and `live`.
-//! Only this file and `checked`, `serving`, `post`, `settings`, `greeting`, `live`, `doctor` see the whole [`Config`].
+//! must live, `telemetry` to `store`, `deliver` and `api`; `cluster` knows `store`, and is known to `nodes`, as that is to `post` and
+//! `serving`; `handover` to `post` and `serving`, `supervisor` to `serving` and `live`.
+//! Only this file and `checked`, `serving`, `post`, `nodes`, `settings`, `greeting`, `live`, `doctor` see the whole [`Config`].
 
 mod about;
 pub mod api;
@@ -27,6 +28,7 @@ mod checked;
 pub mod cli;
 pub mod client;
 pub mod clock;
+mod cluster;
 pub mod config;
 pub mod dashboard;
 pub mod deliver;
@@ -39,6 +41,7 @@ mod greeting;
 mod handover;
 mod live;
 mod log;
+mod nodes;
 mod post;
 mod profile;
 pub mod pulse;
@@ -86,6 +89,9 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}; set another HOOKWHEEL__SERVER__LISTEN")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// Nor is there a place for the other nodes.
+    #[error("cannot listen for the other nodes on {0}: {1}; set another HOOKWHEEL__CLUSTER__LISTEN")]
+    ListenForNodes(std::net::SocketAddr, std::io::Error),
     /// The socket that was given to this process cannot be used.
     #[error("{0}")]
     Given(String),

@@ -5,11 +5,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::Listening;
+use crate::checked::Checked;
 use crate::clock::{Clock, Dice, Stopwatch};
 use crate::config::Config;
 use crate::handover::{self, Control, Heir, Holds, Taken};
+use crate::nodes::Nodes;
 use crate::pulse::{apart, or_end};
-use crate::{ServeError, settings, store};
+use crate::{ServeError, settings, store, supervisor};
 
 /// Connections that may wait while nobody accepts, as far as the system has it.
 const LISTEN_QUEUE: i32 = 4096;
@@ -19,6 +22,8 @@ const HANDED_OVER: Duration = Duration::from_secs(10);
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
 /// Between two looks at who owns a store in a database.
 const STAND_BY: Duration = Duration::from_millis(200);
+/// So many of them between two times that the others hear of a node that stands by.
+const LOOKS_A_WORD: u32 = 5;
 
 /// Where a server stands: its socket, and whom it has it from.
 pub struct Post {
@@ -32,12 +37,17 @@ pub struct Post {
     taken: Option<Taken>,
     /// Somebody has taken over before, and has not got far.
     pub is_resumed: bool,
+    /// The other nodes, where there can be any.
+    pub nodes: Option<Nodes>,
+    /// What is done here while one of them owns the store.
+    standing_by: Option<Listening>,
 }
 
 impl Post {
     /// On a socket of its own, which nobody else takes.
     pub fn alone(listener: TcpListener) -> Self {
-        Self { listener, is_given: false, is_open: false, taken: None, is_resumed: false }
+        let (is_given, is_open, is_resumed) = (false, false, false);
+        Self { listener, is_given, is_open, taken: None, is_resumed, nodes: None, standing_by: None }
     }
 
     /// On the socket that was given, on that of a running server, or on a new one.
@@ -80,7 +90,7 @@ impl Post {
             },
         };
         post.tell_unused(config);
-        Ok(Self { is_open: true, ..post })
+        Ok(Self { is_open: true, nodes: Nodes::find(config)?, ..post })
     }
 
     /// Says so if another address is configured than the one of the socket that was given or taken over.
@@ -108,10 +118,15 @@ impl Post {
     }
 
     /// Opens the store, on a thread of its own, so that signals are heard meanwhile. A directory that was handed over may be in use
-    /// for a moment more.
-    pub async fn open(&self, config: &Config, clock: &Clock) -> Result<(store::Store, store::Committer), ServeError> {
-        let (watch, mut waits) = (Stopwatch::start(), false);
-        let settings = settings::of_store(config);
+    /// for a moment more; a database may be another node's, or away.
+    pub async fn open(
+        &mut self,
+        config: &Config,
+        checked: &Checked,
+        clock: &Clock,
+    ) -> Result<(store::Store, store::Committer), ServeError> {
+        let (watch, mut looks) = (Stopwatch::start(), 0);
+        let settings = self.nodes.as_ref().map_or_else(|| settings::of_store(config), |nodes| nodes.store.clone());
         loop {
             let (settings, clock) = (settings.clone(), clock.clone());
             let open = move || {
@@ -124,15 +139,32 @@ impl Post {
                 {
                     actix_rt::time::sleep(OPEN_AGAIN).await;
                 }
-                Err(held @ store::OpenError::Held { .. }) => {
-                    if !std::mem::replace(&mut waits, true) {
-                        tracing::info!(why = %held, "this node stands by");
+                Err(why @ (store::OpenError::Held { .. } | store::OpenError::Away { .. })) => {
+                    self.stand_by(config, checked, &why)?;
+                    if let Some(nodes) = self.nodes.as_ref().filter(|_| looks % LOOKS_A_WORD == 0) {
+                        apart("open", nodes.announce()).await?;
                     }
+                    looks += 1;
                     actix_rt::time::sleep(STAND_BY).await;
                 }
                 opened => return Ok(opened?),
             }
         }
+    }
+
+    /// Takes connections for whichever node owns the store, unless it does already.
+    fn stand_by(&mut self, config: &Config, checked: &Checked, why: &store::OpenError) -> Result<(), ServeError> {
+        let (Some(nodes), None) = (&self.nodes, &self.standing_by) else { return Ok(()) };
+        self.standing_by = Some(nodes.stand_by(config, checked, &self.listener)?);
+        let address = self.listener.local_addr()?;
+        tracing::info!(%address, %why, "this node stands by");
+        supervisor::ready(&format!("standing by on {address}"));
+        Ok(())
+    }
+
+    /// What was done here while another node owned the store.
+    pub fn stood_by(&mut self) -> Option<Listening> {
+        self.standing_by.take()
     }
 
     /// Events are taken: whoever was taken over hears it, and others may take over from now on.

@@ -19,8 +19,9 @@ use crate::domain::delivery::Outcome;
 use crate::domain::guard::Guard;
 use crate::handover::{Control, Heir};
 use crate::live::Live;
+use crate::nodes::Nodes;
 use crate::post::Post;
-use crate::pulse::{apart, or_end};
+use crate::pulse::{apart, or_end, or_end_task};
 use crate::store::{Committer, Store};
 use crate::telemetry::Telemetry;
 use crate::telemetry::traces::{Exporter, Untaken};
@@ -76,7 +77,7 @@ pub async fn run_at(
     post: &mut Post,
     (asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Option<Heir>, ServeError> {
-    let Some(opened) = open(&clock, config, post, asked.clone()).await? else { return Ok(None) };
+    let Some(opened) = open(&clock, config, checked, post, asked.clone()).await? else { return Ok(None) };
     let mut serving = Serving::start(clock, config, checked, post, opened).await?;
     let heir = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
     serving.stop(config, post, heir.as_ref(), asked).await?;
@@ -87,13 +88,21 @@ pub async fn run_at(
 async fn open(
     clock: &Clock,
     config: &Config,
+    checked: &Checked,
     post: &mut Post,
     mut asked: watch::Receiver<u32>,
 ) -> Result<Option<(Store, Committer)>, ServeError> {
     supervisor::status("opening the store");
     tokio::select! {
-        opened = supervisor::patient_with(post.open(config, clock), || None) => return opened.map(Some),
+        opened = supervisor::patient_with(post.open(config, checked, clock), || None) => return opened.map(Some),
         _ = asked.wait_for(|asked| *asked > 0) => {}
+    }
+    if let Some(standing_by) = post.stood_by() {
+        tracing::info!("stopping");
+        supervisor::stopping();
+        let door = if post.is_given { Door::GoesOn } else { Door::Closes };
+        supervisor::patient_with(standing_by.stop(door), || None).await;
+        return Ok(None);
     }
     // What it was at may take long, and is made again after whatever moment a process ends at.
     tracing::warn!("stopped while the store was opened; the next start opens it");
@@ -153,8 +162,16 @@ impl Serving {
 
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
         let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
-        let listener = post.listener.try_clone()?;
-        let listening = api::listen(api.clone(), pages, listener, certificate, workers, patience)?;
+        let (listener, own) = (post.listener.try_clone()?, store.clone());
+        let nodes = post.nodes.as_ref().map(Nodes::door).transpose()?;
+        let elsewhere = post.nodes.as_ref().map(|nodes| nodes.way().unless(move || own.is_open()));
+        let elsewhere = elsewhere.map(|way| Arc::new(way) as Arc<dyn api::Elsewhere>);
+        let ways = api::Ways { listener, certificate, nodes, elsewhere };
+        let listening = api::listen(api.clone(), pages, ways, workers, patience)?;
+        if let Some(standing_by) = post.stood_by() {
+            // From here on whoever comes is served.
+            actix_rt::spawn(or_end_task("main", standing_by.stop(Door::GoesOn)));
+        }
         let log_in = match config.is_dev && config.dashboard.enabled && !post.is_resumed {
             true => Some(api::people::links::dev_path(&api).await.map_err(ServeError::FirstUser)?),
             false => None,

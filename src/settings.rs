@@ -92,6 +92,11 @@ fn days(days: u64) -> Option<u64> {
     (days > 0).then_some(days * DAY_MS)
 }
 
+/// What whoever only lets connections in needs to know: its bounds, and what stands before it.
+pub fn of_door(config: &Config) -> (api::Limits, api::Front) {
+    (limits(&config.server), front(&config.server))
+}
+
 /// What the API needs to know.
 pub fn of_api(config: &Config, guard: Arc<Guard>, telemetry: Telemetry) -> api::Settings {
     api::Settings {

@@ -164,13 +164,43 @@ fn whoever_stops_a_server_waits_longer_than_it_takes() {
     let config: toml::Value = toml::from_str(&file(in_repository("config.toml"))).expect("TOML");
     let seconds = |key: &str| config["server"][key].as_integer().expect("seconds");
     let needed = seconds("shutdown_seconds") + seconds("shutdown_attempt_seconds");
-    for (path, key) in
-        [("scripts/systemd/hookwheel.service", "TimeoutStopSec="), ("compose.yaml", "stop_grace_period: ")]
-    {
+    for (path, key) in [
+        ("scripts/systemd/hookwheel.service", "TimeoutStopSec="),
+        ("compose.yaml", "stop_grace_period: "),
+        ("scripts/nodes/compose.yaml", "stop_grace_period: "),
+        ("scripts/nodes/kubernetes.yaml", "terminationGracePeriodSeconds: "),
+    ] {
         let text = file(in_repository(path));
         let given = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("it is said");
         let given: i64 = given.trim_end_matches('s').parse().expect("seconds");
         assert!(given > needed, "{path}: {given} s, but a stop may take {needed}");
+    }
+}
+
+#[test]
+fn what_several_nodes_are_told_is_what_there_is_to_set() {
+    let config = file(in_repository("config.toml"));
+    let (mut section, mut known) = ("", BTreeSet::new());
+    for line in config.lines() {
+        section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(section);
+        let key = line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key);
+        known.extend(key.map(|key| format!("HOOKWHEEL__{section}__{key}").to_uppercase()));
+    }
+    for (path, ports) in
+        [("scripts/nodes/compose.yaml", &[":7080"][..]), ("scripts/nodes/kubernetes.yaml", &[": 7080", ": 7081"])]
+    {
+        let text = file(in_repository(path));
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let named = text.match_indices("HOOKWHEEL__").map(|(at, _)| text[at..].split(|c| !is_of_name(c)).next());
+        let named: BTreeSet<_> = named.flatten().map(str::to_owned).collect();
+        assert!(named.len() > 3, "{named:?}");
+        assert_eq!(named.difference(&known).collect::<Vec<_>>(), [""; 0], "{path}");
+        assert!(ports.iter().all(|port| text.contains(port)), "{path}");
+    }
+    // The ports are those that nodes have where nothing else is said.
+    assert!(config.contains("listen = \"127.0.0.1:7080\"") && config.contains("listen = \"0.0.0.0:7081\""));
+    for script in ["primary.sh", "standby.sh"] {
+        is_content(script, &output("bash", [Path::new("-n"), &in_repository("scripts/nodes").join(script)]));
     }
 }
 

@@ -28,7 +28,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("log", &["config", "pulse"]),
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
-    ("post", &["clock", "config", "handover", "pulse", "settings", "store"]),
+    ("cluster", &["store"]),
+    ("nodes", &["api", "checked", "cluster", "config", "settings", "store"]),
+    ("post", &["api", "checked", "clock", "config", "handover", "nodes", "pulse", "settings", "store", "supervisor"]),
     ("supervisor", &["pulse"]),
     (
         "serving",
@@ -42,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "greeting",
             "handover",
+            "nodes",
             "live",
             "post",
             "pulse",

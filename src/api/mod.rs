@@ -26,6 +26,7 @@ pub(crate) mod jobs;
 pub(crate) mod lines;
 pub(crate) mod masking;
 pub(crate) mod master_keys;
+pub(crate) mod nodes;
 pub(crate) mod openapi;
 pub(crate) mod outbound;
 pub(crate) mod people;
@@ -51,7 +52,7 @@ pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
 pub use door::front::Front;
-pub use door::listener::{Door, Listening, listen};
+pub use door::listener::{Door, Elsewhere, Listening, Nodes, Ways, listen, stand_by};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;
 pub use lines::saved_line;
@@ -120,7 +121,7 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(people::routes::list_sessions)
         .service(people::routes::end_session)
         .service(people::routes::end_sessions);
-    to.service(settings::list);
+    to.service(settings::list).service(nodes::list);
     to.service(dialects::routes::list).service(dialects::routes::show);
     to.service(event_types::routes::list)
         .service(event_types::routes::create)

@@ -43,6 +43,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "dead-letters",
             "jobs",
             "audit",
+            "nodes",
         ],
     ),
     ("Change", &["send", "replay", "accounts", "keys", "users"]),

@@ -254,6 +254,11 @@ parts! {
         /// Read the master keys again, and encrypt everything with the first of them.
         "server.master_keys.reload" reload POST "/api/v1/master-keys/reload" () plain;
     }
+    /// The nodes that share the store. For the operator.
+    server_nodes ServerNodes {
+        /// List the nodes that share the store.
+        "server.nodes.list" list GET "/api/v1/nodes" () pages;
+    }
     /// The clock that retention goes by. For the operator.
     server_retention_clock ServerRetentionClock {
         /// Say that the machine's clock is right.

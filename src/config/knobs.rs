@@ -2,7 +2,7 @@
 //! the structs and to the shipped `config.toml`.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use config::ValueKind;
@@ -60,6 +60,7 @@ pub enum Takes {
     TraceUrl,
     Database,
     Node,
+    HostAndPort,
 }
 
 const GIB: u64 = 1 << 30;
@@ -99,6 +100,8 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("store.group_events_max", Takes::Whole { min: 1, max: 65_536 }),
     ("store.group_bytes_max", Takes::Whole { min: 1 << 10, max: GIB }),
     ("cluster.node", Takes::Node),
+    ("cluster.listen", Takes::Address),
+    ("cluster.advertise", Takes::HostAndPort),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),
@@ -239,6 +242,14 @@ impl Takes {
                 (1..=63).contains(&text.len())
                     && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
             }),
+            Self::HostAndPort => text.and_then(|text| text.rsplit_once(':')).is_some_and(|(host, port)| {
+                let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+                let is_host = match bare {
+                    Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
+                    None => is_host_name(host) || host.parse::<Ipv4Addr>().is_ok(),
+                };
+                is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+            }),
             Self::LogLevel => text.is_some_and(|text| filter::mistake(text).is_none()),
         }
     }
@@ -292,6 +303,7 @@ impl fmt::Display for Takes {
             Self::SentHeaders => "headers, such as \"Authorization=Bearer …, X-Scope=main\"",
             Self::TraceUrl => "a URL with {trace_id} in it, such as \"https://traces.example.com/trace/{trace_id}\"",
             Self::Database => "a database, such as \"postgres://hookwheel@db.example.com/hookwheel\"",
+            Self::HostAndPort => "a host and a port, such as \"hookwheel-1.internal:7081\"",
             Self::Node => "1 to 63 ASCII letters, digits, dots, dashes and underscores",
             Self::LogLevel => "error, warn, info, debug or trace, or a filter such as \"info,hookwheel::store=debug\"",
         })

@@ -137,6 +137,14 @@ pub enum OpenError {
     /// What was asked for is done with files.
     #[error("the store is kept in the database {0}, and this is for data directories: take store.url away to name one")]
     InDatabase(String),
+    /// The database does not answer, or not yet.
+    #[error("the store in {store} cannot be reached: {why}")]
+    Away {
+        /// The database.
+        store: String,
+        /// What came instead of an answer.
+        why: String,
+    },
     /// Another node has it for some time.
     #[error(
         "the store in {store} is owned by the node {by}, whose lease ends in {left_ms} ms unless it renews it: stop that node, or wait"

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hkdf::Hkdf;
 use rustix::process::geteuid;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::key_mark::KeyMark;
 use super::migration;
 use super::seal::MasterKeys;
 use super::settings::{MasterKeySource, OWN_MASTER_KEYS, Settings};
@@ -19,6 +22,9 @@ use super::trees::create::{self, make_directory};
 use super::trees::mark::MARK;
 use crate::clock::Dice;
 use crate::domain::secret::Secret;
+
+/// What seeds are derived for.
+const NODE_TO_NODE: &[u8] = b"hookwheel node to node";
 
 /// Reads the master keys; makes one where the store has its own and is new, and takes from others the right to read them. An error
 /// is a sentence about the source.
@@ -53,8 +59,31 @@ fn close(path: &Path) {
     }
 }
 
+/// 32 bytes by which nodes know each other, and the name of the master key that they are made of.
+pub type NodeSeed = (KeyMark, Zeroizing<[u8; 32]>);
+
+/// By what nodes that have the same master keys know each other, for each of their keys, the one that seals first: 32 bytes that tell
+/// nothing of the key that they are made of.
+///
+/// # Errors
+/// A sentence about the source.
+pub fn node_seeds(settings: &Settings) -> Result<Vec<NodeSeed>, String> {
+    let seed = |key: Zeroizing<[u8; 32]>| {
+        let mut seed = Zeroizing::new([0; 32]);
+        let derived = Hkdf::<Sha256>::new(None, &*key).expand(NODE_TO_NODE, &mut *seed);
+        derived.expect("one block is not too long");
+        (KeyMark::of(&key), seed)
+    };
+    Ok(keys(settings)?.into_iter().map(seed).collect())
+}
+
 /// Reads the master keys; makes none, and changes nothing.
 pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, String> {
+    MasterKeys::new(&keys(settings)?).ok_or_else(|| "there is no key; `hookwheel master-key` prints a new one".into())
+}
+
+/// The bytes of each.
+fn keys(settings: &Settings) -> Result<Vec<Zeroizing<[u8; 32]>>, String> {
     let source = &settings.master_keys;
     let text = match source {
         // Nothing of it outlives the process.
@@ -82,8 +111,7 @@ pub(super) fn read_what_is_there(settings: &Settings) -> Result<MasterKeys, Stri
         MasterKeySource::Text(text) => Zeroizing::new(text.reveal().to_string()),
     };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let keys = lines.flat_map(str::split_whitespace).map(key).collect::<Result<Vec<_>, _>>()?;
-    MasterKeys::new(&keys).ok_or_else(|| "there is no key; `hookwheel master-key` prints a new one".into())
+    lines.flat_map(str::split_whitespace).map(key).collect()
 }
 
 /// Whether a start could read the master keys, or would make them. Changes nothing.

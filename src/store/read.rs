@@ -12,7 +12,7 @@ use super::handle::Store;
 use super::layout::{self, OPEN, Tree, end_of};
 use super::page::{Filling, Page, keys_of};
 use super::rows::{NOT_WAITED_FOR, delivery_by, delivery_row, is_waited_for, read_name, tally};
-use super::trees::{Amount, Trees};
+use super::trees::{Amount, Node, Trees};
 use super::{attempts, record, rows};
 use crate::domain::condition::{Condition, Steps};
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
@@ -301,6 +301,11 @@ impl Store {
     pub fn event_head(&self, account: AccountNumber, id: EventId) -> Result<Option<EventHead>, StoreError> {
         let key = layout::event(account, id);
         self.look(|trees| trees.get(Tree::Events, &key)?.map(|head| event_head(trees, &key, &head)).transpose())
+    }
+
+    /// The nodes that share the store, by name, 1,000 at most; none where it is kept in a directory. Waits for the database.
+    pub fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        self.look(Trees::nodes)
     }
 
     /// Bytes of the store's files.

@@ -148,6 +148,7 @@ const ROUTES: &str = "
     GET /api/v1/jobs
     GET /api/v1/jobs/{id}
     GET /api/v1/master-keys
+    GET /api/v1/nodes
     GET /api/v1/settings
     GET /api/v1/stats
     GET /api/v1/stream

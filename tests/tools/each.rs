@@ -38,6 +38,7 @@ const NOUNS: &[&str] = &[
     "keys",
     "users",
     "audit",
+    "nodes",
 ];
 
 /// What the help of a noun lists.
@@ -104,6 +105,7 @@ fn people(place: &Place) {
     assert!(place.tool(&["users", "list", "--json"]).objects().is_empty());
     let audit = place.tool(&["audit", "list", "--limit", "1", "--json"]).object();
     assert_eq!(Some(&audit), rows(place, "/api/v1/audit?limit=1").first());
+    assert!(place.tool(&["nodes", "list", "--json"]).objects().is_empty(), "nobody shares a directory");
     // A deletion is a job, which is waited for.
     assert!(place.tool(&["accounts", "delete", "acme", "--yes"]).done().contains("done"));
     assert_eq!(place.tool(&["accounts", "show", "acme"]).code, Some(1));

@@ -48,6 +48,7 @@ const PRINTS: &[&str] = &[
     "dead-letters list",
     "jobs list",
     "audit list",
+    "nodes list",
     "accounts list",
     "keys list",
     "users list",

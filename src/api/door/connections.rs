@@ -195,8 +195,19 @@ impl Connections {
     /// Takes a connection that has just been made; `None` if there is no room for it. Proxies that are trusted in `front` are not
     /// bounded by address.
     pub fn admit(self: &Arc<Self>, stream: &TcpStream, is_tls: bool, front: &Front) -> Option<Admitted> {
-        let address = stream.peer_addr().ok()?.ip();
-        let (here, socket) = (stream.local_addr().ok()?, stream.as_fd().try_clone_to_owned().ok()?);
+        let between = (stream.peer_addr().ok()?.ip(), stream.local_addr().ok()?);
+        self.admit_between(between, stream, is_tls, front)
+    }
+
+    /// The same of one that another node has taken, from this address, which has found that node there, and hands on over `stream`.
+    pub fn admit_between(
+        self: &Arc<Self>,
+        (address, here): (IpAddr, SocketAddr),
+        stream: &TcpStream,
+        is_tls: bool,
+        front: &Front,
+    ) -> Option<Admitted> {
+        let socket = stream.as_fd().try_clone_to_owned().ok()?;
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let (peer, number) = self.place(address, &connection, front, None)?;

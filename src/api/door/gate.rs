@@ -60,7 +60,8 @@ pub async fn pass(
     }
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut reply = next.call(request).await?;
-    if api.connections.is_stopping() {
+    // Who comes again may find another node that owns the store.
+    if api.connections.is_stopping() || !api.store.is_open() {
         reply.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let is_error = reply.status().is_client_error();

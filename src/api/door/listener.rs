@@ -1,27 +1,33 @@
 //! The listening side: the HTTP server with its time limits, in the clear or over TLS. What stays true: no client holds a
 //! connection for longer than the limits say, however slowly it sends or reads; and what is spoken is HTTP/1.1 only.
 
-use std::io::ErrorKind;
+use std::fmt;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::HttpService;
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request, Response};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
 use actix_web::rt::{spawn, task::JoinHandle};
 use actix_web::web;
+use futures_util::future::LocalBoxFuture;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Certificate, CertificateError};
 use super::connections::Admitted;
 use super::front::Front;
 use super::proxied;
-use super::stream::Paced;
+use super::standing_by;
+use super::stream::{Paced, Wire};
 pub use super::workers::Door;
 use super::workers::{THREAD, Workers};
+use crate::api::access::limits::Limits;
 use crate::api::{Api, Connections, app};
 use crate::pulse::or_end_task;
 
@@ -34,6 +40,41 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Between two looks at the certificate's files.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 
+/// Where connections come in, and where they may go.
+pub struct Ways {
+    /// Where clients come.
+    pub listener: TcpListener,
+    /// What they are answered with over TLS.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Where other nodes hand on what their clients say.
+    pub nodes: Option<Nodes>,
+    /// Who has what this node does not serve.
+    pub elsewhere: Option<Arc<dyn Elsewhere>>,
+}
+
+/// Where other nodes come, and how it is known that they are nodes.
+pub struct Nodes {
+    /// Where they come.
+    pub listener: TcpListener,
+    /// As of this moment.
+    pub tls: NodeTls,
+}
+
+/// How a node that comes is spoken to, or why it cannot be.
+pub type NodeTls = Arc<dyn Fn() -> Result<TlsAcceptor, String> + Send + Sync>;
+
+/// The other nodes.
+pub trait Elsewhere: Send + Sync {
+    /// Hands a connection on that `client` has made, and is done once it is over; gives it back if it is to be answered here. Once
+    /// `stops` is done it ends with the next answer.
+    fn hand_on<'a>(
+        &'a self,
+        stream: TcpStream,
+        client: SocketAddr,
+        stops: LocalBoxFuture<'a, ()>,
+    ) -> LocalBoxFuture<'a, Option<TcpStream>>;
+}
+
 /// A server that listens.
 pub struct Listening {
     workers: Workers,
@@ -43,67 +84,196 @@ pub struct Listening {
     patience: Duration,
 }
 
-/// Serves the API, and the `pages` beside it, on `listener` with so many workers, over TLS if there is a certificate. A stop waits for what is under
+/// By which socket a connection came.
+#[derive(Clone, Copy)]
+enum By {
+    Client,
+    Node,
+}
+
+/// Who is let in, and how.
+struct Entrance {
+    connections: Arc<Connections>,
+    /// What stands before the server, as it is in force.
+    front: Box<dyn Fn() -> Front + Send + Sync>,
+    tls: Option<TlsAcceptor>,
+    nodes: Option<NodeTls>,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+}
+
+/// Serves the API, and the `pages` beside it, with so many workers, over TLS if there is a certificate. A stop waits for what is under
 /// way for at most `shutdown_seconds`.
 pub fn listen(
     api: web::Data<Api>,
     pages: fn(&mut web::ServiceConfig),
-    listener: TcpListener,
-    certificate: Option<Arc<Certificate>>,
+    ways: Ways,
     workers: usize,
     shutdown_seconds: u64,
-) -> std::io::Result<Listening> {
-    let (connections, patience) = (api.connections.clone(), Duration::from_secs(shutdown_seconds));
-    let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(std::io::Error::other)?;
+) -> io::Result<Listening> {
+    let (connections, patience) = (api.connections.clone(), Patience::of(&api.settings().limits));
+    let of_api = api.clone();
+    // Whoever is trusted now: SIGHUP may have changed that since the last connection.
+    let front = Box::new(move || of_api.settings().front.clone());
+    let app = move || {
+        let app = app(api.clone(), pages).into_factory().map_err(|error| error.error_response());
+        spoken(patience, map_config(app, |()| AppConfig::default()))
+    };
+    open(connections, (ways, front), app, workers, shutdown_seconds)
+}
+
+/// Hands on what comes, as a node that owns nothing does, and answers what nobody takes.
+pub fn stand_by(
+    (limits, front): (Limits, Front),
+    ways: Ways,
+    workers: usize,
+    shutdown_seconds: u64,
+) -> io::Result<Listening> {
+    let (connections, patience) = (Arc::new(Connections::new(&limits)), Patience::of(&limits));
+    let front = Box::new(move || front.clone());
+    let app = move || spoken(patience, fn_service(standing_by::answer));
+    open(connections, (ways, front), app, workers, shutdown_seconds)
+}
+
+/// Listens, and serves whoever is let in with what `app` makes.
+fn open<A>(
+    connections: Arc<Connections>,
+    (ways, front): (Ways, Box<dyn Fn() -> Front + Send + Sync>),
+    app: impl Fn() -> A + Clone + Send + 'static,
+    workers: usize,
+    shutdown_seconds: u64,
+) -> io::Result<Listening>
+where
+    A: ServiceFactory<
+            (Paced, Option<SocketAddr>),
+            Config = (),
+            Response = (),
+            Error = DispatchError,
+            InitError = (),
+            Service: 'static,
+            Future: 'static,
+        > + 'static,
+{
+    let Ways { listener, certificate, nodes, elsewhere } = ways;
+    let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(io::Error::other)?;
     let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-    let workers = Workers::start(listener, workers, move || served(&api, pages, tls.clone()))?;
+    let (mut sockets, mut node_tls) = (vec![(listener, By::Client)], None);
+    if let Some(nodes) = nodes {
+        sockets.push((nodes.listener, By::Node));
+        node_tls = Some(nodes.tls);
+    }
+    let entrance = Arc::new(Entrance { connections: connections.clone(), front, tls, nodes: node_tls, elsewhere });
+    let served = move || {
+        let entrance = entrance.clone();
+        let let_in = move |(stream, by): (TcpStream, By)| {
+            let entrance = entrance.clone();
+            async move {
+                match by {
+                    By::Client => entrance.let_in(stream).await,
+                    By::Node => entrance.let_in_by_node(stream).await,
+                }
+                .ok_or(())
+            }
+        };
+        // What is wrong with a connection is its client's business.
+        fn_service(let_in).and_then(app().map_err(drop))
+    };
+    let workers = Workers::start(sockets, workers, served)?;
     let mut beside = vec![spawn(or_end_task(THREAD, connections.clone().sweep()))];
     beside.extend(certificate.map(|certificate| spawn(or_end_task(THREAD, watch(certificate)))));
-    Ok(Listening { workers, beside, connections, patience })
+    Ok(Listening { workers, beside, connections, patience: Duration::from_secs(shutdown_seconds) })
 }
 
-/// What is done with each connection.
-fn served(
-    api: &web::Data<Api>,
-    pages: fn(&mut web::ServiceConfig),
-    tls: Option<TlsAcceptor>,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<> {
-    let limits = &api.settings().limits;
-    let app = app(api.clone(), pages).into_factory().map_err(|error| error.error_response());
-    let http = HttpService::build()
-        .client_request_timeout(Duration::from_secs(limits.head_seconds))
-        .keep_alive(Duration::from_secs(limits.idle_seconds))
+/// How long a client may take over the first head, and over the next request.
+#[derive(Clone, Copy)]
+struct Patience {
+    head: Duration,
+    idle: Duration,
+}
+
+impl Patience {
+    fn of(limits: &Limits) -> Self {
+        Self { head: Duration::from_secs(limits.head_seconds), idle: Duration::from_secs(limits.idle_seconds) }
+    }
+}
+
+/// HTTP/1.1 within these limits.
+fn spoken<S, B>(
+    patience: Patience,
+    service: impl IntoServiceFactory<S, Request>,
+) -> impl ServiceFactory<
+    (Paced, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+    Service: 'static,
+    Future: 'static,
+> + 'static
+where
+    S: ServiceFactory<Request, Config = ()> + 'static,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    S::Future: 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    HttpService::build()
+        .client_request_timeout(patience.head)
+        .keep_alive(patience.idle)
         .client_disconnect_timeout(FAREWELL)
         .on_connect_ext(|stream: &Paced, extensions| drop(extensions.insert(stream.admitted.clone())))
-        .h1(map_config(app, |()| AppConfig::default()));
-    let api = api.clone();
-    let let_in = move |stream: TcpStream| {
-        let (api, tls) = (api.clone(), tls.clone());
-        async move { let_in(stream, &api, tls).await.ok_or(()) }
-    };
-    // What is wrong with a connection is its client's business.
-    fn_service(let_in).and_then(http.map_err(drop))
+        .h1(service)
 }
 
-/// A connection that there is room for, after its handshake, and whose it is.
-async fn let_in(mut stream: TcpStream, api: &Api, tls: Option<TlsAcceptor>) -> Option<(Paced, Option<SocketAddr>)> {
-    // Whoever is trusted now: SIGHUP may have changed that since the last connection.
-    let front = &api.settings().front;
-    let (peer, admitted) = (stream.peer_addr().ok()?, api.connections.admit(&stream, tls.is_some(), front)?);
-    let (peer, admitted) = match front.begins_with_header(peer.ip()) {
-        true => handed_on(&mut stream, (peer, admitted), front).await?,
-        false => (peer, admitted),
-    };
-    let paced = match tls {
-        Some(tls) => Paced::new(timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?, admitted),
-        None => Paced::new(stream, admitted),
-    };
-    Some((paced, Some(peer)))
+impl Entrance {
+    /// A connection that there is room for, after its handshake, and whose it is. Another node may have it.
+    async fn let_in(&self, mut stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
+        let (front, peer) = ((self.front)(), stream.peer_addr().ok()?);
+        let admitted = self.connections.admit(&stream, self.tls.is_some(), &front)?;
+        if let Some(elsewhere) = &self.elsewhere {
+            // It is at it as long as somebody else is.
+            let _under_way = admitted.begin();
+            stream = elsewhere.hand_on(stream, peer, Box::pin(self.connections.stopping())).await?;
+        }
+        self.greet(stream, (peer, admitted), &front).await
+    }
+
+    /// The same of one that another node hands on.
+    async fn let_in_by_node(&self, stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
+        let tls = self.nodes.as_ref()?();
+        let tls = tls.map_err(|why| tracing::error!(why, "another node cannot be answered")).ok()?;
+        // Whoever is no node is nobody's business.
+        let mut stream = timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?;
+        let said = timeout(HEADER, proxied::read(&mut stream)).await.ok()?.ok()??;
+        let (front, between) = ((self.front)(), (said.client.ip(), said.here));
+        let admitted = self.connections.admit_between(between, stream.get_ref().0, self.tls.is_some(), &front)?;
+        self.greet(stream, (said.client, admitted), &front).await
+    }
+
+    /// What is said before the first request: whose it is, by a proxy, and the handshake.
+    async fn greet(
+        &self,
+        mut stream: impl Wire + 'static,
+        (peer, admitted): (SocketAddr, Admitted),
+        front: &Front,
+    ) -> Option<(Paced, Option<SocketAddr>)> {
+        let (peer, admitted) = match front.begins_with_header(peer.ip()) {
+            true => handed_on(&mut stream, (peer, admitted), front).await?,
+            false => (peer, admitted),
+        };
+        let paced = match &self.tls {
+            Some(tls) => Paced::new(timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?, admitted),
+            None => Paced::new(stream, admitted),
+        };
+        Some((paced, Some(peer)))
+    }
 }
 
 /// The connection as its proxy says, if there is room for it with its client.
 async fn handed_on(
-    stream: &mut TcpStream,
+    stream: &mut impl Wire,
     (peer, admitted): (SocketAddr, Admitted),
     front: &Front,
 ) -> Option<(SocketAddr, Admitted)> {

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod listener;
 pub mod peers;
 mod proxied;
+mod standing_by;
 mod stream;
 pub mod told;
 mod workers;

@@ -1,4 +1,4 @@
-//! Who accepts, and who serves what was accepted: one task accepts, and workers on threads of their own take turns. What stays
+//! Who accepts, and who serves what was accepted: one task a socket accepts, and workers on threads of their own take turns. What stays
 //! true: what was accepted is served; and once a stop has been heard nothing more is accepted, so that whatever waits in the
 //! listen queue is there for whoever goes on with the socket.
 //!
@@ -41,8 +41,7 @@ pub enum Door {
 
 /// The acceptor and its workers.
 pub struct Workers {
-    stop: oneshot::Sender<Door>,
-    accepting: JoinHandle<()>,
+    accepting: Vec<(oneshot::Sender<Door>, JoinHandle<()>)>,
     serving: Vec<(Arbiter, oneshot::Receiver<()>)>,
 }
 
@@ -50,17 +49,21 @@ pub struct Workers {
 pub struct LastOnes(Vec<(Arbiter, oneshot::Receiver<()>)>);
 
 impl Workers {
-    /// So many, on `listener`. Each makes its own service with `make`.
+    /// So many, on all these sockets. Each makes its own service with `make`, which is told of each connection by whichever it came.
     ///
     /// # Errors
-    /// The listener cannot be watched.
-    pub fn start<F, S>(listener: net::TcpListener, count: usize, make: F) -> io::Result<Self>
+    /// A socket cannot be watched.
+    pub fn start<W, F, S>(sockets: Vec<(net::TcpListener, W)>, count: usize, make: F) -> io::Result<Self>
     where
+        W: Copy + Send + 'static,
         F: Fn() -> S + Send + Clone + 'static,
-        S: ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + 'static,
+        S: ServiceFactory<(TcpStream, W), Config = (), Response = (), Error = (), InitError = ()> + 'static,
     {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+        let watched = |(socket, by): (net::TcpListener, W)| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket).map(|socket| (socket, by))
+        };
+        let sockets = sockets.into_iter().map(watched).collect::<io::Result<Vec<_>>>()?;
         let (mut to, mut serving) = (Vec::new(), Vec::new());
         for _ in 0..count.max(1) {
             let (accepted, accepted_in) = mpsc::unbounded_channel();
@@ -81,16 +84,21 @@ impl Workers {
             to.push(accepted);
             serving.push((arbiter, is_done));
         }
-        let (stop, stopped) = oneshot::channel();
-        let accepting = spawn(or_end_task(THREAD, accept_all(listener, to, stopped)));
-        Ok(Self { stop, accepting, serving })
+        let accepting = sockets.into_iter().map(|socket| {
+            let (stop, stopped) = oneshot::channel();
+            (stop, spawn(or_end_task(THREAD, accept_all(socket, to.clone(), stopped))))
+        });
+        let accepting = accepting.collect();
+        Ok(Self { accepting, serving })
     }
 
     /// Accepts nothing more. What was accepted is with the workers.
     pub async fn accept_no_more(self, door: Door) -> LastOnes {
-        // Errors mean that it has ended, which it only does when it is told to.
-        let _ = self.stop.send(door);
-        let _ = self.accepting.await;
+        for (stop, accepting) in self.accepting {
+            // Errors mean that it has ended, which it only does when it is told to.
+            let _ = stop.send(door);
+            let _ = accepting.await;
+        }
         LastOnes(self.serving)
     }
 }
@@ -113,14 +121,14 @@ impl LastOnes {
 }
 
 /// Accepts until it is told to stop. Bounds on connections are the workers' business, so whoever comes is taken.
-async fn accept_all(
-    listener: TcpListener,
-    to: Vec<mpsc::UnboundedSender<net::TcpStream>>,
+async fn accept_all<W: Copy>(
+    (listener, by): (TcpListener, W),
+    to: Vec<mpsc::UnboundedSender<(net::TcpStream, W)>>,
     mut stopped: oneshot::Receiver<Door>,
 ) {
     let mut workers = to.iter().cycle();
     // A worker that is gone has ended the process.
-    let mut hand_over = |stream| drop(workers.next().expect("there is a worker").send(stream));
+    let mut hand_over = |stream| drop(workers.next().expect("there is a worker").send((stream, by)));
     let door = loop {
         let accepted = tokio::select! {
             biased;
@@ -156,18 +164,18 @@ fn is_of_one(error: &io::Error) -> bool {
 }
 
 /// Serves what comes, side by side, until nothing more does and all have ended.
-async fn serve_all<S>(mut accepted: mpsc::UnboundedReceiver<net::TcpStream>, factory: S)
+async fn serve_all<W: 'static, S>(mut accepted: mpsc::UnboundedReceiver<(net::TcpStream, W)>, factory: S)
 where
-    S: ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + 'static,
+    S: ServiceFactory<(TcpStream, W), Config = (), Response = (), Error = (), InitError = ()> + 'static,
 {
     let service = factory.new_service(()).await.unwrap_or_else(|()| panic!("the API's service cannot be made"));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            stream = accepted.recv() => match stream.map(TcpStream::from_std) {
-                Some(Ok(stream)) => drop(connections.spawn_local(service.call(stream))),
+            accepted = accepted.recv() => match accepted.map(|(stream, by)| (TcpStream::from_std(stream), by)) {
+                Some((Ok(stream), by)) => drop(connections.spawn_local(service.call((stream, by)))),
                 // It is closed: the system has no room to watch it.
-                Some(Err(error)) => tracing::error!(%error, "a connection to the API cannot be served"),
+                Some((Err(error), _)) => tracing::error!(%error, "a connection to the API cannot be served"),
                 None => break,
             },
             _ = connections.join_next(), if !connections.is_empty() => {}
@@ -186,8 +194,8 @@ mod tests {
     use super::*;
 
     /// Says a letter to each connection once it has said one.
-    fn echo() -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
-        fn_service(|mut stream: TcpStream| async move {
+    fn echo() -> impl ServiceFactory<(TcpStream, ()), Config = (), Response = (), Error = (), InitError = ()> {
+        fn_service(|(mut stream, ()): (TcpStream, ())| async move {
             let letter = stream.read_u8().await.map_err(drop)?;
             stream.write_u8(letter).await.map_err(drop)
         })
@@ -211,7 +219,7 @@ mod tests {
     async fn who_has_connected_before_a_stop_is_served_after_it_and_nobody_later() {
         let listener = net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let to = listener.local_addr().expect("it is bound");
-        let workers = Workers::start(listener, 2, echo).expect("it is watched");
+        let workers = Workers::start(vec![(listener, ())], 2, echo).expect("it is watched");
         let early: Vec<_> = (0..20).map(|_| connect(to)).collect();
         let mut last = workers.accept_no_more(Door::Closes).await;
         assert!(net::TcpStream::connect(to).is_err(), "nobody is let in");
@@ -226,13 +234,13 @@ mod tests {
     async fn who_comes_while_a_socket_is_between_two_holders_waits_for_the_next_one() {
         let listener = net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let (to, next) = (listener.local_addr().expect("it is bound"), listener.try_clone().expect("it is a socket"));
-        let workers = Workers::start(listener, 1, echo).expect("it is watched");
+        let workers = Workers::start(vec![(listener, ())], 1, echo).expect("it is watched");
         assert_eq!(heard(connect(to)).await, Some(b'x'));
         let mut last = workers.accept_no_more(Door::GoesOn).await;
         last.ended().await;
         last.stop();
         let between = connect(to);
-        let workers = Workers::start(next, 1, echo).expect("it is watched");
+        let workers = Workers::start(vec![(next, ())], 1, echo).expect("it is watched");
         assert_eq!(heard(between).await, Some(b'x'));
         drop(workers.accept_no_more(Door::Closes).await);
     }

@@ -193,6 +193,12 @@ impl Problem {
         Self::busy(Code::Unavailable, message, RETRY_SOON_SECONDS)
     }
 
+    /// 503: this node does not own the store, and reaches nobody who does.
+    pub fn no_owner() -> Self {
+        let message = "this node reaches no node that owns the store; try again in a moment";
+        Self::busy(Code::Unavailable, message, RETRY_SOON_SECONDS)
+    }
+
     /// 503: the store is away, and what was said is not recorded yet.
     pub fn not_recorded() -> Self {
         Self::busy(Code::Unavailable, "it is not recorded yet; say it again", RETRY_SOON_SECONDS)

@@ -6,8 +6,20 @@ use super::table::Kind::{Act, Gone, Many, One, Rows, Write};
 use super::table::{Column, Flag, Holds, Noun, flag, long, number, plain, share, state, text, verb, when};
 
 /// All of them, in the order of the help.
-pub const NOUNS: &[&Noun] =
-    &[&WEBHOOKS, &EVENTS, &DELIVERIES, &DEAD_LETTERS, &JOBS, &EVENT_TYPES, &DIALECTS, &ACCOUNTS, &KEYS, &USERS, &AUDIT];
+pub const NOUNS: &[&Noun] = &[
+    &WEBHOOKS,
+    &EVENTS,
+    &DELIVERIES,
+    &DEAD_LETTERS,
+    &JOBS,
+    &EVENT_TYPES,
+    &DIALECTS,
+    &ACCOUNTS,
+    &KEYS,
+    &USERS,
+    &AUDIT,
+    &NODES,
+];
 
 const FROM: Flag = text("from", "from", "From this time on (RFC 3339)");
 const TO: Flag = text("to", "to", "Before this time (RFC 3339)");
@@ -277,4 +289,18 @@ static DIALECTS: Noun = Noun {
         ]),
         verb("show", One, "dialects.get", "Show a dialect"),
     ],
+};
+
+static NODES: Noun = Noun {
+    name: "nodes",
+    one: "node",
+    about: "The servers that share a store in a database, and which of them owns it",
+    examples: "  hookwheel nodes list",
+    verbs: &[verb("list", Rows, "server.nodes.list", "List the nodes that share the store, by name").showing(&[
+        plain("name", "name", 0),
+        state("state", "state"),
+        plain("address", "address", 1),
+        number("lease ms", "lease_ms", 3),
+        when("seen", "seen_at", 2),
+    ])],
 };

@@ -1,5 +1,6 @@
 //! The knobs of what is kept: the data directory, what one account may have, and how long things stay.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -54,11 +55,21 @@ impl Default for StoreConfig {
 }
 
 /// `[cluster]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterConfig {
     /// The name of this node among those that share a database; else the machine's.
     pub node: Option<String>,
+    /// Where it takes what the other nodes hand on.
+    pub listen: SocketAddr,
+    /// Host and port under which they find that; else the address that this machine has on its way to the database.
+    pub advertise: Option<String>,
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self { node: None, listen: SocketAddr::from(([0, 0, 0, 0], 7081)), advertise: None }
+    }
 }
 
 /// `[limits]`

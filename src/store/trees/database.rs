@@ -42,8 +42,26 @@ pub trait Database: Send + Sync {
     /// Gives the rows up: others need not wait.
     fn leave(&self) -> Result<(), StoreError>;
 
+    /// Who shares the rows.
+    fn nodes(&self) -> Result<Vec<Node>, StoreError>;
+
     /// Bytes that the rows take.
     fn size_bytes(&self) -> Result<u64, StoreError>;
+}
+
+/// A node that shares a store with others, as the database knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Where the others find it; empty if they do not.
+    pub address: String,
+    /// It owns the store.
+    pub is_owner: bool,
+    /// Milliseconds for which its lease is good yet, unless it renews it.
+    pub lease_ms: u64,
+    /// Milliseconds since it has said that it stands by, or begun to own the store.
+    pub seen_ms: u64,
 }
 
 /// A row as engines give it.

@@ -43,6 +43,7 @@ use super::layout::{Key, META_RESTORING, Tree, after_prefix};
 use super::settings::Settings;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
+pub use database::Node;
 use files::free_bytes_at;
 pub use held::Row;
 use late::{Changing, LATE, Late, Merged};
@@ -379,6 +380,14 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.free_bytes(),
             In::Memory(_) | In::Database(_) => Ok(u64::MAX),
+        }
+    }
+
+    /// Who shares the store; nobody shares files.
+    pub fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        match &self.of {
+            In::Sled(_) | In::Memory(_) => Ok(Vec::new()),
+            In::Database(database) => database.nodes(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use sled::IVec;
 
-use super::database::{Database, End, row};
+use super::database::{Database, End, Node, row};
 use super::held::Row;
 use super::lease::Lease;
 use super::ledger;
@@ -135,6 +135,11 @@ impl OnDatabase {
         }
         written();
         Ok(())
+    }
+
+    /// Who shares the rows.
+    pub fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        self.0.database.nodes()
     }
 
     /// Bytes that the rows take.
@@ -332,6 +337,10 @@ mod tests {
                 }
             }
             Ok(())
+        }
+
+        fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+            Ok(Vec::new())
         }
 
         fn size_bytes(&self) -> Result<u64, StoreError> {

@@ -7,9 +7,9 @@
 //!   but not its rows, each of them is there and cannot be read. Where it leaves nothing, the pack as a whole is its first row, which cannot
 //!   be read.
 
-use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use sled::IVec;
 
@@ -28,8 +28,9 @@ const COUNT_BYTES: usize = 2;
 /// And of each row the end of its key and its length.
 pub const ENTRY_BYTES: usize = KEY_BYTES - PREFIX_BYTES + 2;
 const SUM_BYTES: usize = 4;
-/// Packs that a thread keeps at hand.
-const LATELY_MAX: usize = 8;
+/// Packs that are kept at hand, a megabyte or two: where some dozen webhooks with a backlog take turns, each goes through the same packs
+/// as the others, a little before or behind them.
+const LATELY_MAX: usize = 64;
 /// In the place of a row of which nothing is left: no checksum is as short.
 const LOST: &[u8] = &[0];
 /// Joined to the count: the rows are pressed together.
@@ -79,7 +80,7 @@ pub struct Pack {
     count: usize,
     is_pressed: bool,
     /// The rows, one behind the other, once somebody asked for one; `None` if nothing is left of them.
-    rows: OnceCell<Option<IVec>>,
+    rows: OnceLock<Option<IVec>>,
 }
 
 impl Pack {
@@ -88,7 +89,7 @@ impl Pack {
         let prefix = *place.first_chunk()?;
         let said = u16::from_be_bytes(*stored.first_chunk()?);
         let (count, is_pressed) = (usize::from(said & !PRESSED), said & PRESSED != 0);
-        let pack = Self { prefix, stored, count, is_pressed, rows: OnceCell::new() };
+        let pack = Self { prefix, stored, count, is_pressed, rows: OnceLock::new() };
         let (frame, found) = pack.stored.get(..pack.rows_at())?.split_last_chunk()?;
         (count > 0 && (sum(tree, place, frame) == *found || pack.is_in_order(place))).then_some(pack)
     }
@@ -172,9 +173,14 @@ impl Pack {
     }
 }
 
-thread_local! {
-    /// The packs that this thread has looked into lately: rows that lie together are often read one after the other.
-    static LATELY: RefCell<VecDeque<(Tree, IVec, Pack)>> = const { RefCell::new(VecDeque::new()) };
+/// The packs that somebody has looked into lately: rows that lie together are often read one after the other, and by several threads.
+static LATELY: Mutex<VecDeque<Looked>> = Mutex::new(VecDeque::new());
+
+/// A pack that was looked into, and where it lies.
+struct Looked {
+    tree: Tree,
+    place: IVec,
+    pack: Arc<Pack>,
 }
 
 /// Looks into what is stored at the place of a pack; `None` if nothing in it can be told. What is pressed stays at hand, so that whoever looks
@@ -183,18 +189,26 @@ pub fn look_into<T>(tree: Tree, place: &IVec, stored: &IVec, look: impl FnOnce(&
     if !is_pressed(tree) {
         return Pack::read(tree, place, stored.clone()).as_ref().map(look);
     }
-    LATELY.with_borrow_mut(|lately| {
-        // The very bytes: as long as they are held here, no others have their place in memory.
-        let is_same = |pack: &Pack| std::ptr::eq(&*pack.stored, &**stored);
-        if let Some((_, _, pack)) = lately.iter().find(|(of, at, pack)| is_same(pack) && *of == tree && at == place) {
-            return Some(look(pack));
-        }
-        let pack = Pack::read(tree, place, stored.clone())?;
-        let seen = look(&pack);
-        lately.truncate(LATELY_MAX - 1);
-        lately.push_front((tree, place.clone(), pack));
-        Some(seen)
-    })
+    // The very bytes: as long as they are held here, no others have their place in memory.
+    let is_it = |looked: &&Looked| {
+        std::ptr::eq(&*looked.pack.stored, &**stored) && looked.tree == tree && looked.place == place
+    };
+    let known = lately().iter().find(is_it).map(|looked| looked.pack.clone());
+    if let Some(pack) = known {
+        return Some(look(&pack));
+    }
+    let pack = Arc::new(Pack::read(tree, place, stored.clone())?);
+    let mut kept = lately();
+    let gone = if kept.len() < LATELY_MAX { None } else { kept.pop_back() };
+    kept.push_front(Looked { tree, place: place.clone(), pack: pack.clone() });
+    drop(kept);
+    // Nobody waits for that.
+    drop(gone);
+    Some(look(&pack))
+}
+
+fn lately() -> MutexGuard<'static, VecDeque<Looked>> {
+    LATELY.lock().expect("no holder of the lock panics")
 }
 
 /// The row of this key in what is stored at the place of a pack.

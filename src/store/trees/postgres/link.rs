@@ -57,9 +57,51 @@ pub struct Reading {
     pub last_from: Statement,
 }
 
+/// Why there is no connection, in a sentence.
+pub enum Unlinked {
+    /// Nobody is there who could answer, or not yet: it may pass by itself.
+    Away(String),
+    /// Something is wrong that somebody has to mend.
+    Refused(String),
+}
+
+impl From<String> for Unlinked {
+    fn from(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
+impl From<Error> for Unlinked {
+    fn from(error: Error) -> Self {
+        if is_away(&error) { Self::Away(words(error)) } else { Self::Refused(words(error)) }
+    }
+}
+
+/// Whether an error says that nobody is there, or not yet, or no more.
+fn is_away(error: &Error) -> bool {
+    const PASSING: [SqlState; 4] = [
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+    ];
+    if let Some(code) = error.code() {
+        return PASSING.contains(code);
+    }
+    let mut cause = std::error::Error::source(error);
+    while let Some(behind) = cause {
+        if let Some(io) = behind.downcast_ref::<std::io::Error>() {
+            // What TLS finds wrong comes as one of these too.
+            return !io.get_ref().is_some_and(|within| within.is::<rustls::Error>());
+        }
+        cause = behind.source();
+    }
+    error.is_closed()
+}
+
 impl Link {
-    /// Connects, and makes the tables where there are none. An error is a sentence.
-    pub fn open(target: &Target) -> Result<Self, String> {
+    /// Connects, and makes the tables where there are none.
+    pub fn open(target: &Target) -> Result<Self, Unlinked> {
         let tls = target.connector()?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let handle = runtime.handle().clone();
@@ -72,12 +114,12 @@ impl Link {
         let opened = wait(&handle, target.patience(), async move {
             let (writer, reader) = try_join!(connect(&target, &tls, &lost), connect(&target, &tls, &lost))?;
             prepare_tables(&writer).await?;
-            let writing = Writing::of(&writer).await.map_err(words)?;
-            let reading = Reading::of(&reader).await.map_err(words)?;
-            let writer = Line { client: Arc::new(writer), statements: writing };
-            Ok::<_, String>((writer, Line { client: Arc::new(reader), statements: reading }))
+            let statements = Writing::of(&writer).await?;
+            let writer = Line { client: Arc::new(writer), statements };
+            let statements = Reading::of(&reader).await?;
+            Ok::<_, Unlinked>((writer, Line { client: Arc::new(reader), statements }))
         });
-        let (writer, reader) = opened.unwrap_or_else(|| Err("it does not answer".into()))?;
+        let (writer, reader) = opened.unwrap_or_else(|| Err(Unlinked::Away("it does not answer".into())))?;
         Ok(Self { handle, writer, reader, is_lost, _stop: stop })
     }
 
@@ -166,8 +208,8 @@ fn wait<T: Send + 'static>(
     }
 }
 
-async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicBool>) -> Result<Client, String> {
-    let (client, connection) = target.config.connect(tls.clone()).await.map_err(words)?;
+async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicBool>) -> Result<Client, Unlinked> {
+    let (client, connection) = target.config.connect(tls.clone()).await?;
     let is_lost = is_lost.clone();
     tokio::spawn(async move {
         let ended = connection.await;
@@ -177,21 +219,21 @@ async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicB
             tracing::warn!(error = words(error), "a connection to the database was lost");
         }
     });
-    client.batch_execute(SESSION).await.map_err(words)?;
-    let commits = client.query_one("SHOW synchronous_commit", &[]).await.map_err(words)?;
+    client.batch_execute(SESSION).await?;
+    let commits = client.query_one("SHOW synchronous_commit", &[]).await?;
     // Else what is acknowledged is not on the disk yet.
     if commits.get::<_, &str>(0) == "off" {
-        client.batch_execute("SET synchronous_commit = on").await.map_err(words)?;
+        client.batch_execute("SET synchronous_commit = on").await?;
     }
     Ok(client)
 }
 
 /// Makes the tables where there are none, whoever does so at the same time.
-async fn prepare_tables(client: &Client) -> Result<(), String> {
+async fn prepare_tables(client: &Client) -> Result<(), Unlinked> {
     let version = || async { client.query_one(sql::SCHEMA_VERSION, &[]).await.map(|row| row.get::<_, i32>(0)) };
     let found = match version().await {
         Ok(found) => found,
-        Err(error) if error.code() != Some(&SqlState::UNDEFINED_TABLE) => return Err(words(error)),
+        Err(error) if error.code() != Some(&SqlState::UNDEFINED_TABLE) => return Err(error.into()),
         Err(_) => {
             let made = client.batch_execute(sql::SCHEMA).await;
             match (made, version().await) {
@@ -209,7 +251,8 @@ async fn prepare_tables(client: &Client) -> Result<(), String> {
                         "its tables are not there, and cannot be made: {}. Let somebody who may make them run what \
                          `hookwheel schema` prints",
                         words(error)
-                    ));
+                    )
+                    .into());
                 }
             }
         }
@@ -219,7 +262,8 @@ async fn prepare_tables(client: &Client) -> Result<(), String> {
         false => Err(format!(
             "its tables have version {found}, this hookwheel knows {}; use the hookwheel that made them",
             sql::VERSION
-        )),
+        )
+        .into()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! there afterwards, or it is said that it is not.
 
 mod link;
+mod owner;
 mod sql;
 mod target;
 
@@ -12,16 +13,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sled::IVec;
-use tokio_postgres::{Client, Error, Statement};
+use tokio::sync::watch;
+use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::database::{Database, End};
+use super::database::{Database, End, Node};
 use super::lease::{self, Lease, TERM};
 use super::near::Span;
 use super::placing::Placed;
 use crate::domain::secret::Secret;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{Key, Tree};
-use link::Link;
+use link::{Link, Unlinked};
+use owner::Hearsay;
+pub use owner::{Owner, Whereabouts};
 pub use sql::SCHEMA;
 use target::Target;
 
@@ -30,9 +34,9 @@ const SHARD: i16 = 0;
 
 /// A database, and the name under which this node owns rows in it. Clones are the same node.
 #[derive(Clone)]
-pub struct Postgres(Arc<Node>);
+pub struct Postgres(Arc<Own>);
 
-struct Node {
+struct Own {
     /// As it was understood, or why not.
     target: Result<Target, String>,
     /// Read at each connection, so that another password can be put there.
@@ -41,6 +45,7 @@ struct Node {
     /// Kept while the node waits for its turn, too.
     link: Mutex<Option<Arc<Link>>>,
     told: Mutex<Told>,
+    hearsay: Hearsay,
 }
 
 /// What the database has told this process.
@@ -69,6 +74,8 @@ enum Asked {
     Held {
         by: String,
         left_ms: i64,
+        /// Where it is found, as far as is known.
+        address: String,
     },
     /// The database does not know of what it acknowledged.
     Lost {
@@ -81,7 +88,8 @@ impl Postgres {
     /// The database of a URL, whose password may be in a file, for a node of this name.
     pub fn at(url: Secret, password_file: Option<PathBuf>, node: impl Into<String>) -> Self {
         let (target, name) = (Target::parse(&url), node.into());
-        Self(Arc::new(Node { target, password_file, name, link: Mutex::default(), told: Mutex::default() }))
+        let (link, told, hearsay) = Default::default();
+        Self(Arc::new(Own { target, password_file, name, link, told, hearsay }))
     }
 
     /// Whether it can be asked at all, as far as that is seen without asking.
@@ -109,21 +117,48 @@ impl Postgres {
         &self.0.name
     }
 
+    /// Other nodes find this one there. Said once, before the store is opened.
+    pub fn is_found(&self, found: Whereabouts) {
+        self.0.hearsay.is_found(found);
+    }
+
+    /// Who owns the rows, as this node hears of it.
+    pub fn owner(&self) -> watch::Receiver<Option<Arc<Owner>>> {
+        self.0.hearsay.owner()
+    }
+
+    /// Tells the other nodes that this one stands by, and where it is found.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub fn stand_by(&self) -> Result<(), OpenError> {
+        let (link, name, address) = (self.link()?, self.0.name.clone(), self.0.hearsay.address());
+        let told = link.converse(|client| async move { client.execute(sql::STAND_BY, &[&name, &address]).await });
+        told.map(drop).map_err(|error| self.failed(error))
+    }
+
+    fn hear_of(&self, node: String, address: String) {
+        let is_this = node == self.0.name && address == self.0.hearsay.address();
+        self.0.hearsay.hear(Some(Owner { node, address, is_this }));
+    }
+
     /// Takes the lease, if nobody else has it.
     pub(super) fn open(&self) -> Result<Owned, OpenError> {
         let link = self.link()?;
         let (lease, told) = (Arc::<Lease>::default(), *self.0.told());
-        let (asked, name) = (lease.ask(), self.0.name.clone());
-        let taken = link.converse(|client| async move { take(&client, &name, told).await });
+        let (asked, name, address) = (lease.ask(), self.0.name.clone(), self.0.hearsay.address());
+        let taken = link.converse(|client| async move { take(&client, (&name, &address), told).await });
         match taken.map_err(|error| self.failed(error))? {
             Asked::Given(standing) => {
+                self.hear_of(self.0.name.clone(), self.0.hearsay.address());
                 lease.given(asked);
                 *self.0.told() = Told { last: Some((standing.incarnation, standing.group)), was_fenced: false };
                 tracing::info!(node = self.node(), incarnation = standing.incarnation, "this node owns the store now");
                 let (node, group) = (self.clone(), AtomicI64::new(standing.group));
                 Ok(Owned { node, link, lease, incarnation: standing.incarnation, group })
             }
-            Asked::Held { by, left_ms } => {
+            Asked::Held { by, left_ms, address } => {
+                self.hear_of(by.clone(), address);
                 Err(OpenError::Held { store: self.to_string(), by, left_ms: left_ms.max(0) as u64 })
             }
             Asked::Lost { found, known } => {
@@ -139,8 +174,14 @@ impl Postgres {
             return Ok(link.clone());
         }
         *held = None;
-        let opened = self.target().and_then(|target| Link::open(&target));
-        let opened = opened.map_err(|why| self.failed(StoreError::Io(format!("the database: {why}"))))?;
+        let opened = self.target().map_err(Unlinked::Refused).and_then(|target| Link::open(&target));
+        let opened = opened.map_err(|unlinked| match unlinked {
+            Unlinked::Away(why) => OpenError::Away { store: self.to_string(), why },
+            Unlinked::Refused(why) => self.failed(StoreError::Io(format!("the database: {why}"))),
+        })?;
+        if let Ok(target) = &self.0.target {
+            self.0.hearsay.is_connected(&target.config);
+        }
         Ok(held.insert(Arc::new(opened)).clone())
     }
 
@@ -149,7 +190,7 @@ impl Postgres {
     }
 }
 
-impl Node {
+impl Own {
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().expect("no holder of the lock panics")
     }
@@ -171,29 +212,30 @@ impl fmt::Debug for Postgres {
 }
 
 /// Takes the lease in one transaction, after whatever its owner writes right now. While another has it, nobody is held up for the question.
-async fn take(client: &Client, name: &str, told: Told) -> Result<Asked, Error> {
+async fn take(client: &Client, own: (&str, &str), told: Told) -> Result<Asked, Error> {
     if let Some(owner) = client.query_opt(sql::PEEK, &[&SHARD]).await? {
-        let (by, left_ms): (String, i64) = (owner.get(0), owner.get(1));
-        if !is_free((&by, left_ms), name, told) {
-            return Ok(Asked::Held { by, left_ms });
+        let (by, left_ms, address): (String, i64, String) = (owner.get(0), owner.get(1), owner.get(2));
+        if !is_free((&by, left_ms), own.0, told) {
+            return Ok(Asked::Held { by, left_ms, address });
         }
     }
     client.batch_execute("BEGIN").await?;
-    let asked = take_within(client, name, told).await;
+    let asked = take_within(client, own, told).await;
     let end = if matches!(asked, Ok(Asked::Given(_))) { "COMMIT" } else { "ROLLBACK" };
     let ended = client.batch_execute(end).await;
     let asked = asked?;
     ended.map(|()| asked)
 }
 
-async fn take_within(client: &Client, name: &str, told: Told) -> Result<Asked, Error> {
+async fn take_within(client: &Client, (name, address): (&str, &str), told: Told) -> Result<Asked, Error> {
     client.execute(sql::ENTER, &[&name]).await?;
     client.execute(sql::ENTER_SHARD, &[&name, &SHARD]).await?;
     let owner: String = client.query_one(sql::OWNER, &[&SHARD]).await?.get(0);
     client.execute(sql::LOCK, &[&owner]).await?;
     let of_owner = standing(client, &owner).await?;
     if !is_free((&owner, of_owner.left_ms), name, told) {
-        return Ok(Asked::Held { by: owner, left_ms: of_owner.left_ms });
+        // Where it is found is heard with the next look.
+        return Ok(Asked::Held { by: owner, left_ms: of_owner.left_ms, address: String::new() });
     }
     let own = if owner == name { of_owner } else { standing(client, name).await? };
     if let Some((incarnation, known)) = told.last
@@ -203,7 +245,8 @@ async fn take_within(client: &Client, name: &str, told: Told) -> Result<Asked, E
     }
     client.execute(sql::BURY, &[&owner]).await?;
     client.execute(sql::MOVE, &[&name, &SHARD]).await?;
-    let begun = client.query_one(sql::BEGIN_ANEW, &[&name, &term_ms()]).await?;
+    client.execute(sql::FORGET, &[]).await?;
+    let begun = client.query_one(sql::BEGIN_ANEW, &[&name, &term_ms(), &address]).await?;
     Ok(Asked::Given(Standing { incarnation: begun.get(0), group: begun.get(1), left_ms: term_ms() }))
 }
 
@@ -356,6 +399,18 @@ impl Database for Owned {
         self.lease.lost();
         let (name, incarnation) = (self.node.0.name.clone(), self.incarnation);
         self.link.converse(|client| async move { client.execute(sql::LEAVE, &[&name, &incarnation]).await }).map(drop)
+    }
+
+    fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        let rows = self.link.converse(|client| async move { client.query(sql::NODES, &[]).await })?;
+        let node = |row: &Row| Node {
+            name: row.get(0),
+            address: row.get(1),
+            is_owner: row.get::<_, bool>(2) && row.get::<_, i64>(3) > 0,
+            lease_ms: row.get::<_, i64>(3) as u64,
+            seen_ms: row.get::<_, i64>(4) as u64,
+        };
+        Ok(rows.iter().map(node).collect())
     }
 
     fn size_bytes(&self) -> Result<u64, StoreError> {

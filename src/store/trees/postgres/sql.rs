@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS hookwheel_nodes (
     incarnation bigint NOT NULL,
     group_no bigint NOT NULL,
     until timestamptz NOT NULL,
-    dead boolean NOT NULL
+    dead boolean NOT NULL,
+    address text NOT NULL DEFAULT '',
+    seen timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE IF NOT EXISTS hookwheel_shards (
     shard smallint PRIMARY KEY,
@@ -79,9 +81,9 @@ ON CONFLICT (node) DO NOTHING";
 pub const ENTER_SHARD: &str =
     "INSERT INTO hookwheel_shards (shard, node) VALUES ($2, $1) ON CONFLICT (shard) DO NOTHING";
 
-/// Who has a shard and how long yet, without a word to anybody. Shard.
+/// Who has a shard, how long yet, and where it is found by other nodes, without a word to anybody. Shard.
 pub const PEEK: &str = "\
-SELECT node, CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END
+SELECT node, CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END, address
 FROM hookwheel_shards JOIN hookwheel_nodes USING (node) WHERE shard = $1";
 
 /// Who has a shard; nobody else moves it meanwhile.
@@ -102,11 +104,30 @@ pub const BURY: &str = "UPDATE hookwheel_nodes SET dead = true WHERE node = $1";
 /// A shard moves. Node, shard.
 pub const MOVE: &str = "UPDATE hookwheel_shards SET node = $1 WHERE shard = $2";
 
-/// A node begins anew. Node, milliseconds. Gives its incarnation and its last group.
+/// A node stands by, and is found there. Node, address.
+pub const STAND_BY: &str = "\
+INSERT INTO hookwheel_nodes (node, incarnation, group_no, until, dead, address, seen)
+VALUES ($1, 0, 0, now(), true, $2, now())
+ON CONFLICT (node) DO UPDATE SET address = excluded.address, seen = excluded.seen";
+
+/// A node begins anew. Node, milliseconds, where other nodes find it. Gives its incarnation and its last group.
 pub const BEGIN_ANEW: &str = "\
 UPDATE hookwheel_nodes
-SET incarnation = incarnation + 1, dead = false, until = clock_timestamp() + $2::bigint * interval '1 millisecond'
+SET incarnation = incarnation + 1, dead = false, until = clock_timestamp() + $2::bigint * interval '1 millisecond',
+    address = $3, seen = now()
 WHERE node = $1 RETURNING incarnation, group_no";
+
+/// Forgets nodes that have owned nothing for a week and have not been there either.
+pub const FORGET: &str = "\
+DELETE FROM hookwheel_nodes WHERE dead AND seen < now() - interval '7 days' AND until < now() - interval '7 days'
+    AND node NOT IN (SELECT node FROM hookwheel_shards)";
+
+/// All nodes, by name: name, address, whether it owns anything, milliseconds for which its lease is good yet, and since it was there.
+pub const NODES: &str = "\
+SELECT node, address, EXISTS (SELECT 1 FROM hookwheel_shards AS shard WHERE shard.node = nodes.node),
+    CASE WHEN dead THEN 0 ELSE greatest(0, extract(epoch FROM until - now()) * 1000)::bigint END,
+    greatest(0, extract(epoch FROM now() - seen) * 1000)::bigint
+FROM hookwheel_nodes AS nodes ORDER BY node LIMIT 1000";
 
 /// A row. Shard, tree, key.
 pub const ROW: &str = "SELECT value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key = $3";

@@ -1,0 +1,86 @@
+//! The nodes that share a store in a database: which of them owns it, and who stands by.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+
+use crate::api::Api;
+use crate::api::access::auth::{Admin, May};
+use crate::api::http::page::PageReply;
+use crate::api::http::problem::Problem;
+use crate::domain::time::{UnixMs, rfc3339};
+use crate::store::Node;
+
+/// One that stands by says so each second or so: who has not for so long is not there.
+const GONE_MS: u64 = 10_000;
+
+/// A node that shares the store with others.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Node)]
+pub struct NodeView {
+    /// Its name (`cluster.node`).
+    pub name: String,
+    /// `owner`, `standing_by` or `gone`.
+    pub state: &'static str,
+    /// Where the other nodes find it (`cluster.advertise`); left out if they do not.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub address: String,
+    /// Milliseconds for which the owner's lease is good yet, unless it is renewed, as it is each second; left out of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub lease_ms: Option<u64>,
+    /// When it was there last.
+    pub seen_at: String,
+}
+
+impl NodeView {
+    fn of(node: Node, now: UnixMs) -> Self {
+        let state = match (node.is_owner, node.seen_ms < GONE_MS) {
+            (true, _) => "owner",
+            (false, true) => "standing_by",
+            (false, false) => "gone",
+        };
+        let seen_ms = if node.is_owner { 0 } else { node.seen_ms };
+        Self {
+            name: node.name,
+            state,
+            address: node.address,
+            lease_ms: node.is_owner.then_some(node.lease_ms),
+            seen_at: rfc3339(now.saturating_sub(seen_ms)),
+        }
+    }
+}
+
+/// List the nodes that share the store
+///
+/// By name. One of them owns the store and answers this, whichever was asked; the others stand by. The list is empty where the store
+/// is kept in a directory. A node that has not been there for a week is forgotten when another one goes on.
+#[utoipa::path(
+    operation_id = "server.nodes.list", security(("key" = ["admin"])),
+    responses((status = 200, description = "All of them", body = PageReply<NodeView>))
+)]
+#[get("/api/v1/nodes")]
+pub async fn list(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let (store, now) = (api.store.clone(), api.clock.now());
+    let nodes = web::block(move || store.nodes()).await??;
+    let shown: Vec<_> = nodes.into_iter().map(|node| NodeView::of(node, now)).collect();
+    Ok(HttpResponse::Ok().json(PageReply::whole(shown)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_owns_the_store_is_there_and_who_has_not_said_so_for_long_is_not() {
+        let node =
+            |is_owner, seen_ms| Node { name: "one".into(), address: String::new(), is_owner, lease_ms: 3_000, seen_ms };
+        let shown = |is_owner, seen_ms| {
+            let shown = NodeView::of(node(is_owner, seen_ms), 100_000);
+            (shown.state, shown.lease_ms, shown.seen_at)
+        };
+        assert_eq!(shown(true, 99_000), ("owner", Some(3_000), rfc3339(100_000)));
+        assert_eq!(shown(false, 900), ("standing_by", None, rfc3339(99_100)));
+        assert_eq!(shown(false, 10_000), ("gone", None, rfc3339(90_000)));
+    }
+}

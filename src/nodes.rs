@@ -1,0 +1,123 @@
+//! A node among several that share a database: where the others find it, and what it does while another one owns the store.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::api::{self, Elsewhere, Listening, Ways};
+use crate::checked::Checked;
+use crate::cluster::{NodeKeys, Way};
+use crate::config::{Config, threads};
+use crate::{ServeError, settings, store};
+
+/// This node.
+pub struct Nodes {
+    /// Where the others come.
+    listener: TcpListener,
+    database: store::Postgres,
+    /// The store that they share.
+    pub store: store::Settings,
+}
+
+impl Nodes {
+    /// Listens for the other nodes, if there is a database that they share.
+    ///
+    /// # Errors
+    /// It cannot listen there.
+    pub fn find(config: &Config) -> Result<Option<Self>, ServeError> {
+        let store = settings::of_store(config);
+        let Some(database) = store.database.clone() else { return Ok(None) };
+        let address = config.cluster.listen;
+        let listener = TcpListener::bind(address).map_err(|error| ServeError::ListenForNodes(address, error))?;
+        let bound = listener.local_addr()?;
+        database.is_found(whereabouts(config.cluster.advertise.as_deref(), bound));
+        Ok(Some(Self { listener, database, store }))
+    }
+
+    /// How the others come in.
+    ///
+    /// # Errors
+    /// The system gives no further descriptor.
+    pub fn door(&self) -> Result<api::Nodes, ServeError> {
+        let keys = self.keys();
+        let tls = move || {
+            let config = keys()?.server().map_err(|error| error.to_string())?;
+            Ok(TlsAcceptor::from(Arc::new(config)))
+        };
+        Ok(api::Nodes { listener: self.listener.try_clone()?, tls: Arc::new(tls) })
+    }
+
+    /// The way to the one that owns the store.
+    pub fn way(&self) -> Way {
+        Way::to(self.database.owner(), self.keys())
+    }
+
+    /// Tells the others that this one stands by. That they hear nothing of it is no reason to stop.
+    pub fn announce(&self) -> impl FnOnce() + Send + use<> {
+        let database = self.database.clone();
+        move || {
+            if let Err(error) = database.stand_by() {
+                tracing::debug!(%error, "the other nodes are not told of this one");
+            }
+        }
+    }
+
+    /// Hands on what clients say here, and answers that it lives where nobody takes it.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub fn stand_by(
+        &self,
+        config: &Config,
+        checked: &Checked,
+        listener: &TcpListener,
+    ) -> Result<Listening, ServeError> {
+        let (listener, certificate) = (listener.try_clone()?, checked.certificate.clone());
+        let ways = Ways { listener, certificate, nodes: None, elsewhere: Some(Arc::new(self.way())) };
+        let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
+        Ok(api::stand_by(settings::of_door(config), ways, workers, patience)?)
+    }
+
+    /// As they are then: whoever changes them does so on one node after the other.
+    fn keys(&self) -> impl Fn() -> Result<NodeKeys, String> + Clone + Send + Sync + 'static {
+        let store = self.store.clone();
+        move || NodeKeys::of(&store::node_seeds(&store)?).map_err(|error| error.to_string())
+    }
+}
+
+/// Where a node is found that listens there.
+fn whereabouts(advertised: Option<&str>, bound: SocketAddr) -> store::Whereabouts {
+    match advertised {
+        Some(address) => store::Whereabouts::At(address.into()),
+        None if IpAddr::is_unspecified(&bound.ip()) => store::Whereabouts::OnPort(bound.port()),
+        None => store::Whereabouts::At(bound.to_string()),
+    }
+}
+
+impl Elsewhere for Way {
+    fn hand_on<'a>(
+        &'a self,
+        stream: TcpStream,
+        client: SocketAddr,
+        stops: LocalBoxFuture<'a, ()>,
+    ) -> LocalBoxFuture<'a, Option<TcpStream>> {
+        Box::pin(self.hand_on(stream, client, stops))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_found_where_it_says_else_where_it_listens() {
+        let bound = |text: &str| text.parse().unwrap();
+        let at = |text: &str| store::Whereabouts::At(text.into());
+        assert_eq!(whereabouts(Some("one.example:1"), bound("0.0.0.0:7081")), at("one.example:1"));
+        assert_eq!(whereabouts(None, bound("10.0.0.1:7081")), at("10.0.0.1:7081"));
+        assert_eq!(whereabouts(None, bound("[::]:7081")), store::Whereabouts::OnPort(7081));
+    }
+}

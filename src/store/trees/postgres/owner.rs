@@ -1,0 +1,133 @@
+//! Who owns the rows, as this node has heard last, and where nodes find each other. What stays true: it is hearsay, good for knocking at
+//! a door; whether somebody owns anything is said by the lease alone.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio_postgres::config::{Config, Host};
+
+/// The port of PostgreSQL, where a URL names none.
+const PORT: u16 = 5432;
+
+/// The node that owned the rows when this one asked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    pub node: String,
+    /// Host and port at which it takes what other nodes hand on; empty if it takes nothing.
+    pub address: String,
+    /// It is this node.
+    pub is_this: bool,
+}
+
+/// Where other nodes find this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// There: host and port.
+    At(String),
+    /// On this port of whatever address it has on the way to the database.
+    OnPort(u16),
+}
+
+/// What a node says of itself, and knows of the owner.
+pub struct Hearsay {
+    found: OnceLock<Whereabouts>,
+    address: ArcSwap<String>,
+    owner: watch::Sender<Option<Arc<Owner>>>,
+}
+
+impl Default for Hearsay {
+    fn default() -> Self {
+        Self { found: OnceLock::new(), address: ArcSwap::default(), owner: watch::Sender::new(None) }
+    }
+}
+
+impl Hearsay {
+    /// Others find this node there. Said once, before the database is asked.
+    pub fn is_found(&self, found: Whereabouts) {
+        let _ = self.found.set(found);
+    }
+
+    /// The address under which this node is found, as of its last way to the database; empty if it is not.
+    pub fn address(&self) -> String {
+        self.address.load().to_string()
+    }
+
+    /// There is a new way to the database: this machine may have another address on it.
+    pub fn is_connected(&self, database: &Config) {
+        let address = match self.found.get() {
+            None => return,
+            Some(Whereabouts::At(address)) => address.clone(),
+            Some(Whereabouts::OnPort(port)) => {
+                own_ip(database).map_or_else(String::new, |ip| SocketAddr::new(ip, *port).to_string())
+            }
+        };
+        self.address.store(Arc::new(address));
+    }
+
+    /// The owner from now on.
+    pub fn owner(&self) -> watch::Receiver<Option<Arc<Owner>>> {
+        self.owner.subscribe()
+    }
+
+    /// This one owns the rows, or nobody does as far as is known.
+    pub fn hear(&self, owner: Option<Owner>) {
+        self.owner.send_if_modified(|known| {
+            let is_new = known.as_deref() != owner.as_ref();
+            if is_new {
+                *known = owner.map(Arc::new);
+            }
+            is_new
+        });
+    }
+}
+
+/// The address from which this machine would ask the database: nothing is sent for the question.
+fn own_ip(database: &Config) -> Option<IpAddr> {
+    let ports = database.get_ports();
+    let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(PORT);
+    let toward = |(n, host): (usize, &Host)| match host {
+        Host::Unix(_) => Some(IpAddr::from([127, 0, 0, 1])),
+        Host::Tcp(name) => ["0.0.0.0:0", "[::]:0"].into_iter().find_map(|any| {
+            let socket = UdpSocket::bind(any).ok()?;
+            socket.connect((name.as_str(), port(n))).ok()?;
+            socket.local_addr().ok().map(|own| own.ip())
+        }),
+    };
+    database.get_hosts().iter().enumerate().find_map(toward)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_found_where_it_says_or_where_it_asks_from() {
+        let database = "host=127.0.0.1 port=6432 dbname=d".parse::<Config>().unwrap();
+        let address = |found| {
+            let hearsay = Hearsay::default();
+            hearsay.is_found(found);
+            hearsay.is_connected(&database);
+            hearsay.address()
+        };
+        assert_eq!(Hearsay::default().address(), "");
+        assert_eq!(address(Whereabouts::At("one.example:7081".into())), "one.example:7081");
+        assert_eq!(address(Whereabouts::OnPort(7081)), "127.0.0.1:7081");
+        assert_eq!(own_ip(&"host=/run/postgresql dbname=d".parse().unwrap()), Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(own_ip(&"host=::1 dbname=d".parse().unwrap()), "::1".parse().ok());
+    }
+
+    #[test]
+    fn what_is_heard_again_wakes_nobody() {
+        let (hearsay, owner) =
+            (Hearsay::default(), Owner { node: "one".into(), address: String::new(), is_this: false });
+        let mut heard = hearsay.owner();
+        for (owner, is_new) in [(None, false), (Some(owner.clone()), true), (Some(owner), false), (None, true)] {
+            hearsay.hear(owner);
+            assert_eq!(heard.has_changed().ok(), Some(is_new));
+            heard.mark_unchanged();
+        }
+    }
+}

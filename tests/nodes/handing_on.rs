@@ -1,0 +1,175 @@
+//! A node that owns nothing: any call can be made to it, as long as somebody owns the store. What stays true: whoever asks hears what the
+//! owner says, or that nobody is there, in an error that says when to ask again; and nobody else than nodes gets in by their door.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::lines::{self, until};
+use crate::support::process::KEY;
+use crate::support::raw::Raw;
+use crate::support::{Client, DEADLINE, Postgres};
+use crate::{MASTER_KEY, Node, publish, receiver, until_delivered, until_ready_is, webhook};
+
+/// The nodes and how they stand, as one of them tells; none while nobody does.
+fn states(client: &mut Client) -> Vec<(String, String)> {
+    let nodes = client.get("/api/v1/nodes").json();
+    let text = |node: &Value, name: &str| node[name].as_str().unwrap_or_default().to_owned();
+    let nodes = nodes["data"].as_array().into_iter().flatten();
+    nodes.map(|node| (text(node, "name"), text(node, "state"))).collect()
+}
+
+#[test]
+fn any_node_takes_any_call() {
+    let Some(postgres) = Postgres::start("calls through any node") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let server = Node::of(&url, "one").start();
+    let other = Node::of(&url, "other");
+    let waits = other.stand_by();
+    let mut through = waits.client();
+    webhook(&mut through, &receiver);
+    let key = format!("Authorization: Bearer {KEY}");
+    let mut stream = lines::open(waits.address, "/api/v1/stream", &key);
+    until(&mut stream, "retry: ");
+    publish(&mut through, "through");
+    assert!(until(&mut stream, "data: ").contains("through"), "a stream goes through it");
+    until_delivered(&mut server.client(), "through");
+    // A long body, and a long answer.
+    let long = "x".repeat(200_000);
+    through.post("/api/v1/events", &json!({"type": "a", "id": "long", "data": long})).data(202);
+    assert_eq!(through.get("/api/v1/events/long").data(200)["data"], long.as_str());
+    let expected =
+        [("one", "owner"), ("other", "standing_by")].map(|(name, state)| (name.to_owned(), state.to_owned()));
+    assert_eq!(states(&mut through), expected);
+    // Whose call it is, is known to the owner.
+    let mut from = Raw::connect_from(Ipv4Addr::new(127, 0, 0, 77), waits.address);
+    let body = r#"{"id":"acme"}"#;
+    let head = format!(
+        "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\n{key}\r\nConnection: close\r\nContent-Type: application/json"
+    );
+    assert!(from.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()));
+    let mut heard = String::new();
+    from.0.read_to_string(&mut heard).expect("an answer and an end");
+    assert!(heard.starts_with("HTTP/1.1 201"), "{heard}");
+    let entry = through.get("/api/v1/audit?action=account.created&limit=1").json()["data"][0].clone();
+    assert_eq!((&entry["target"], &entry["address"]), (&json!("acme"), &json!("127.0.0.77")), "{entry}");
+    // One that stands by stops as others do.
+    assert!(waits.process.terminate().status.success());
+    assert_eq!(server.client().get("/health/ready").status, 200);
+}
+
+#[test]
+fn who_is_no_node_does_not_get_in_by_their_door() {
+    let Some(postgres) = Postgres::start("the door of the nodes") else { return };
+    let url = postgres.database("wheel");
+    let server = Node::of(&url, "one").start();
+    let nodes = server.client().get("/api/v1/nodes").json();
+    let door = nodes["data"][0]["address"].as_str().expect("it is found").to_owned();
+    let mut plain = TcpStream::connect(&door).expect("it listens");
+    plain.set_read_timeout(Some(DEADLINE)).expect("it is open");
+    plain.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is open");
+    let mut heard = Vec::new();
+    // A reset is an end too.
+    let _ = plain.read_to_end(&mut heard);
+    assert!(!heard.windows(4).any(|word| word == b"HTTP"), "{heard:?}");
+    // A node with another key stands by as well, and reaches nobody.
+    let stranger = Node::of(&url, "stranger").with(MASTER_KEY, "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
+    let stranger = stranger.stand_by();
+    let reply = stranger.client().get("/api/v1/webhooks");
+    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (503, Some("unavailable")), "{}", reply.json());
+    assert_eq!(stranger.client().get("/health/live").status, 200);
+    assert_eq!(server.client().get("/health/live").status, 200);
+}
+
+/// Publishes again and again, each time on a connection of its own, until it is to end. Gives the ids that were answered 202, and how
+/// many were answered 503; anything else is an error.
+fn publish_until(is_over: &AtomicBool, through: SocketAddr) -> (Vec<String>, usize) {
+    let (mut accepted, mut refused) = (Vec::new(), 0);
+    while !is_over.load(Ordering::Relaxed) {
+        let id = format!("event-{}", accepted.len());
+        let reply = Client::new(through, KEY).post("/api/v1/events", &json!({"type": "a", "id": id, "data": 1}));
+        match reply.status {
+            202 => accepted.push(id),
+            503 if reply.message.header("retry-after").is_some() => refused += 1,
+            status => panic!("{status}: {}", reply.json()),
+        }
+    }
+    (accepted, refused)
+}
+
+#[test]
+fn who_publishes_through_a_third_node_meets_no_change_of_owners_but_a_later_answer() {
+    let Some(postgres) = Postgres::start("a change of owners") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let (one, other, third) = (Node::of(&url, "one"), Node::of(&url, "other"), Node::of(&url, "third"));
+    let server = one.start();
+    webhook(&mut server.client(), &receiver);
+    let other = other.stand_by();
+    let third = third.stand_by();
+    let (is_over, address) = (AtomicBool::new(false), third.address);
+    let (accepted, refused, owner) = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| publish_until(&is_over, address));
+        assert!(server.terminate().success());
+        // Whichever is quicker.
+        let mut client = other.client();
+        let owner = loop {
+            match states(&mut client).iter().find(|(name, state)| state == "owner" && name != "one") {
+                Some((name, _)) => break name.clone(),
+                None => std::thread::yield_now(),
+            }
+        };
+        is_over.store(true, Ordering::Relaxed);
+        let (accepted, refused) = publishing.join().expect("it does not panic");
+        (accepted, refused, owner)
+    });
+    println!("{} were taken through a change to {owner}, {refused} were asked to come again", accepted.len());
+    let mut client = third.client();
+    until_ready_is(&mut client, 200);
+    assert!(!accepted.is_empty());
+    accepted.iter().for_each(|id| until_delivered(&mut client, id));
+}
+
+#[test]
+fn while_nobody_owns_the_store_a_node_lives_and_asks_to_come_again() {
+    let Some(postgres) = Postgres::start("no owner") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let mut server = Node::of(&url, "one").start();
+    webhook(&mut server.client(), &receiver);
+    let waits = Node::of(&url, "other").stand_by();
+    // Who says nothing any more is as good as away.
+    server.process.signal(Signal::STOP);
+    let mut client = waits.client();
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "id": "early", "data": 1}));
+    assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
+    assert_eq!(client.get("/health/live").status, 200);
+    let second = waits.turn();
+    publish(&mut second.client(), "late");
+    until_delivered(&mut second.client(), "late");
+    // The first one hands on to it, also what comes to it as before.
+    server.process.signal(Signal::CONT);
+    server.process.line("the database: the lease of the node one is over");
+    let mut client = server.client();
+    until_ready_is(&mut client, 200);
+    assert_eq!(client.get("/api/v1/events/late").data(200)["id"], "late");
+    assert_eq!(client.get("/api/v1/events/early").status, 404);
+}
+
+#[test]
+fn a_node_whose_database_is_away_as_it_starts_lives_and_serves_once_it_is_there() {
+    let Some(mut postgres) = Postgres::start("a start without a database") else { return };
+    let url = postgres.database("wheel");
+    postgres.crash();
+    let node = Node::of(&url, "one");
+    let waits = node.stand_by();
+    let mut client = waits.client();
+    assert_eq!((client.get("/health/live").status, client.get("/health/ready").status), (200, 503));
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "data": 1}));
+    assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
+    postgres.go_on();
+    let server = waits.turn();
+    publish(&mut server.client(), "first");
+    assert_eq!(server.client().get("/api/v1/events/first").status, 200);
+}
