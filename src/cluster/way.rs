@@ -8,11 +8,13 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use proxy_header::{ProxiedAddress, ProxyHeader};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,6 +27,10 @@ use crate::store::Owner;
 /// How long a connection is held for an owner that is not there, or does not answer. Less than the second after which whoever looks
 /// whether a server lives gives up, and longer than a node takes to go on where another one has left in peace.
 const HELD: Duration = Duration::from_millis(800);
+/// How long a client may say nothing, once this node stops, until it is taken at its word that it asks nothing.
+const QUIET: Duration = Duration::from_millis(300);
+/// Of what a client says at once.
+const BUFFER_BYTES: usize = 16 * 1024;
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -124,18 +130,15 @@ impl Way {
     }
 }
 
-/// Carries bytes in both directions until the far side has said its last word. Once this node stops, the far side hears that nothing more
-/// comes: it answers what it is at, and ends.
+/// Carries bytes in both directions until the far side has said its last word. Once this node stops, and the client has said what it was at,
+/// the far side hears that nothing more comes: it answers that, and ends.
 async fn carry(stream: TcpStream, link: impl AsyncRead + AsyncWrite, stops: impl Future<Output = ()>) {
     // It is only about when small pieces go.
     let _ = stream.set_nodelay(true);
     let ((mut near, mut to_near), (mut far, mut to_far)) = (stream.into_split(), split(link));
     let up = async {
-        tokio::select! {
-            // However it ends: the other side hears of it.
-            _ = copy(&mut near, &mut to_far) => {}
-            () = stops => {}
-        }
+        // However it ends: the other side hears of it.
+        let _ = carry_up(&mut near, &mut to_far, stops).await;
         let _ = to_far.shutdown().await;
         std::future::pending().await
     };
@@ -149,9 +152,41 @@ async fn carry(stream: TcpStream, link: impl AsyncRead + AsyncWrite, stops: impl
     }
 }
 
+/// Carries what the client says, until it has said its last word, or says nothing for a moment once this node stops.
+async fn carry_up(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    stops: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let (mut stops, mut buffer) = (pin!(stops.fuse()), vec![0; BUFFER_BYTES]);
+    let mut patience = None;
+    loop {
+        let reading = from.read(&mut buffer);
+        let read = async {
+            match patience {
+                Some(patience) => timeout(patience, reading).await.unwrap_or(Ok(0)),
+                None => reading.await,
+            }
+        };
+        let count = tokio::select! {
+            biased;
+            read = read => read?,
+            () = &mut stops => {
+                patience = Some(QUIET);
+                continue;
+            }
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..count]).await?;
+        to.flush().await?;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+    use tokio::io::{AsyncBufReadExt, BufReader};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use zeroize::Zeroizing;
@@ -203,11 +238,12 @@ mod tests {
         let mut heard = [0; 5];
         client.read_exact(&mut heard).await.expect("an answer");
         assert_eq!(&heard, b"ping\n");
-        // This node stops: the owner's last words still come.
+        // This node stops: what is said still goes, and the owner's last words come.
         stop.send(()).expect("it waits for that");
+        client.write_all(b"pong\n").await.expect("it is there");
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).await.expect("an orderly end");
-        assert_eq!(rest, b"last words");
+        assert_eq!(rest, b"pong\nlast words");
         assert!(handed.await.expect("it does not panic").is_none());
         let header = answering.await.expect("it does not panic");
         let here = client.peer_addr().expect("it was connected");

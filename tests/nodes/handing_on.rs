@@ -47,16 +47,16 @@ fn any_node_takes_any_call() {
     assert_eq!(states(waits.address), expected);
     // Whose call it is, is known to the owner.
     let mut from = Raw::connect_from(Ipv4Addr::new(127, 0, 0, 77), waits.address);
-    let body = r#"{"id":"acme","name":"Acme"}"#;
+    let body = r#"{"url":"https://example.com/hook","events":["b"]}"#;
     let head = format!(
-        "POST /api/v1/accounts HTTP/1.1\r\nHost: x\r\n{key}\r\nConnection: close\r\nContent-Type: application/json"
+        "POST /api/v1/webhooks HTTP/1.1\r\nHost: x\r\n{key}\r\nConnection: close\r\nContent-Type: application/json"
     );
     assert!(from.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()));
     let mut heard = String::new();
     from.0.read_to_string(&mut heard).expect("an answer and an end");
     assert!(heard.starts_with("HTTP/1.1 201"), "{heard}");
-    let entry = through.get("/api/v1/audit?action=account.created&limit=1").json()["data"][0].clone();
-    assert_eq!((&entry["target"], &entry["address"]), (&json!("acme"), &json!("127.0.0.77")), "{entry}");
+    let entry = through.get("/api/v1/audit?action=webhook.created&limit=1").json()["data"][0].clone();
+    assert_eq!(entry["address"], "127.0.0.77", "{entry}");
     // One that stands by stops as others do.
     assert!(waits.process.terminate().status.success());
     assert_eq!(server.client().get("/health/ready").status, 200);
@@ -83,6 +83,15 @@ fn who_is_no_node_does_not_get_in_by_their_door() {
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (503, Some("unavailable")), "{}", reply.json());
     assert_eq!(stranger.client().get("/health/live").status, 200);
     assert_eq!(server.client().get("/health/live").status, 200);
+}
+
+/// Says that it is over, however that comes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Publishes again and again, each time on a connection of its own, until it is to end. Gives the ids that were answered 202, and how
@@ -112,6 +121,7 @@ fn who_publishes_through_a_third_node_meets_no_change_of_owners_but_a_later_answ
     let third = third.stand_by();
     let (is_over, address) = (AtomicBool::new(false), third.address);
     let (accepted, refused, owner) = std::thread::scope(|scope| {
+        let over = Over(&is_over);
         let publishing = scope.spawn(|| publish_until(&is_over, address));
         assert!(server.terminate().success());
         // Whichever is quicker.
@@ -123,7 +133,7 @@ fn who_publishes_through_a_third_node_meets_no_change_of_owners_but_a_later_answ
                 None => std::thread::yield_now(),
             }
         };
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         let (accepted, refused) = publishing.join().expect("it does not panic");
         (accepted, refused, owner.expect("one of them goes on"))
     });
