@@ -223,6 +223,27 @@ fn without_its_database_a_node_lives_and_says_so_and_goes_on_once_it_is_back() {
 }
 
 #[test]
+fn a_standby_of_the_database_that_is_promoted_has_all_that_was_answered() {
+    let Some(mut primary) = Postgres::start("a standby of the database") else { return };
+    primary.database("wheel");
+    let (standby, receiver) = (primary.follow(), receiver());
+    let url = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/wheel", primary.port, standby.port);
+    let server = Node::of(&url, "one").start();
+    let mut client = server.client();
+    webhook(&mut client, &receiver);
+    (0..20).for_each(|n| publish(&mut client, &format!("before-{n}")));
+    primary.crash();
+    let reply = client.post("/api/v1/events", &json!({"type": "a", "data": 1}));
+    assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
+    standby.promote();
+    let mut client = server.client();
+    until_ready_is(&mut client, 200);
+    (0..20).for_each(|n| until_delivered(&mut client, &format!("before-{n}")));
+    publish(&mut client, "after");
+    until_delivered(&mut client, "after");
+}
+
+#[test]
 fn a_database_that_forgot_what_it_acknowledged_is_told_and_not_gone_on_with() {
     let Some(postgres) = Postgres::start("a database that forgets") else { return };
     let (url, receiver) = (postgres.database("wheel"), receiver());

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 
+use hookwheel::clock::Stopwatch;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -37,24 +38,46 @@ impl Postgres {
             say(&format!("SKIPPED: {what_for}; scripts/test installs PostgreSQL"));
             return None;
         };
+        let is_new =
+            ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync", "-D"];
+        Some(Self::over(programs, "initdb", &is_new))
+    }
+
+    /// Starts another one that follows this one. From then on each commit of this one waits for that.
+    pub fn follow(&self) -> Self {
+        let own = format!("host=127.0.0.1 port={} user={SUPERUSER} application_name=standby", self.port);
+        let copied =
+            ["--dbname", &own, "--wal-method", "stream", "--checkpoint", "fast", "--write-recovery-conf", "-D"];
+        let standby = Self::over(self.programs.clone(), "pg_basebackup", &copied);
+        self.ask("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+        self.ask("postgres", "SELECT pg_reload_conf()");
+        let watch = Stopwatch::start();
+        while self.ask("postgres", "SELECT sync_state FROM pg_stat_replication") != ["sync"] {
+            assert!(watch.elapsed() < DEADLINE, "it is not followed");
+        }
+        standby
+    }
+
+    /// It follows nobody any more, and can be written to.
+    pub fn promote(&self) {
+        assert_eq!(self.ask("postgres", "SELECT pg_promote()"), ["t"]);
+    }
+
+    /// One over a cluster that a program makes, which is told where at the end.
+    fn over(programs: PathBuf, program: &str, arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         if geteuid().is_root() {
             chown(dir.path(), Some(NOBODY), Some(NOBODY)).expect("root may give it away");
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let mut postgres = Self { port: free_port(), programs, dir, running: None, runtime };
-        let made = postgres
-            .command("initdb")
-            .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync", "-D"])
-            .arg(postgres.data())
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.expect("initdb can be started").success(), "initdb fails");
+        let made = postgres.command(program).args(arguments).arg(postgres.data()).stdout(Stdio::null()).status();
+        assert!(made.expect("it can be started").success(), "{program} fails");
         // Somebody may have taken the port since it was free.
         while !postgres.is_begun() {
             postgres.port = free_port();
         }
-        Some(postgres)
+        postgres
     }
 
     /// Starts the process over the cluster again, where it was.
@@ -88,7 +111,7 @@ impl Postgres {
         let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if line.contains("database system is ready to accept connections") {
+                if line.contains("database system is ready to accept ") {
                     let _ = tell.send(());
                 }
             }

@@ -17,6 +17,7 @@ use actix_web::rt::time::timeout;
 use actix_web::rt::{spawn, task::JoinHandle};
 use actix_web::web;
 use futures_util::future::LocalBoxFuture;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{Certificate, CertificateError};
@@ -35,6 +36,8 @@ use crate::pulse::or_end_task;
 const HEADER: Duration = Duration::from_secs(3);
 /// How long a client may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(3);
+/// Nodes, or who would pass for one, that may be at theirs at once: before it nobody is known, so nobody is bounded by address.
+const NODE_HANDSHAKES_MAX: usize = 256;
 /// How long a client may take over the end of a connection.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Between two looks at the certificate's files.
@@ -98,6 +101,7 @@ struct Entrance {
     front: Box<dyn Fn() -> Front + Send + Sync>,
     tls: Option<TlsAcceptor>,
     nodes: Option<NodeTls>,
+    node_handshakes: Semaphore,
     elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
@@ -161,7 +165,15 @@ where
         sockets.push((nodes.listener, By::Node));
         node_tls = Some(nodes.tls);
     }
-    let entrance = Arc::new(Entrance { connections: connections.clone(), front, tls, nodes: node_tls, elsewhere });
+    let node_handshakes = Semaphore::new(NODE_HANDSHAKES_MAX);
+    let entrance = Arc::new(Entrance {
+        connections: connections.clone(),
+        front,
+        tls,
+        nodes: node_tls,
+        elsewhere,
+        node_handshakes,
+    });
     let served = move || {
         let entrance = entrance.clone();
         let let_in = move |(stream, by): (TcpStream, By)| {
@@ -242,11 +254,13 @@ impl Entrance {
 
     /// The same of one that another node hands on.
     async fn let_in_by_node(&self, stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
+        let handshake = self.node_handshakes.try_acquire().ok()?;
         let tls = self.nodes.as_ref()?();
         let tls = tls.map_err(|why| tracing::error!(why, "another node cannot be answered")).ok()?;
         // Whoever is no node is nobody's business.
         let mut stream = timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?;
         let said = timeout(HEADER, proxied::read(&mut stream)).await.ok()?.ok()??;
+        drop(handshake);
         let (front, between) = ((self.front)(), (said.client.ip(), said.here));
         let admitted = self.connections.admit_between(between, stream.get_ref().0, self.tls.is_some(), &front)?;
         self.greet(stream, (said.client, admitted), &front).await
