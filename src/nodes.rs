@@ -98,6 +98,10 @@ fn whereabouts(advertised: Option<&str>, bound: SocketAddr) -> store::Whereabout
 }
 
 impl Elsewhere for Way {
+    fn may_have(&self) -> bool {
+        !self.is_served_here()
+    }
+
     fn hand_on<'a>(
         &'a self,
         stream: TcpStream,

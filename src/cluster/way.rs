@@ -57,6 +57,11 @@ impl Way {
         Self { serves: Some(Arc::new(serves)), ..self }
     }
 
+    /// Whether this node serves what comes now.
+    pub fn is_served_here(&self) -> bool {
+        self.serves.as_ref().is_some_and(|serves| serves())
+    }
+
     /// Hands a connection on that `client` has made, and returns once it is over; gives it back if this node is to serve it, or if
     /// nobody has it within a moment.
     pub async fn hand_on(
@@ -86,8 +91,7 @@ impl Way {
 
     /// A link to the owner, as soon as there is one, within a moment.
     async fn find(&self, client: SocketAddr, stream: &TcpStream) -> Option<(Arc<Owner>, TlsStream<TcpStream>)> {
-        let is_own = || self.serves.as_ref().is_some_and(|serves| serves());
-        if is_own() {
+        if self.is_served_here() {
             return None;
         }
         let (mut heard, here) = (self.owner.clone(), stream.local_addr().ok()?);
@@ -107,7 +111,7 @@ impl Way {
                 }
                 // Whichever comes first: an error means that there will be no other.
                 let _ = timeout(AGAIN, heard.changed()).await;
-                if is_own() {
+                if self.is_served_here() {
                     return None;
                 }
             }

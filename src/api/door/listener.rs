@@ -68,6 +68,9 @@ pub type NodeTls = Arc<dyn Fn() -> Result<TlsAcceptor, String> + Send + Sync>;
 
 /// The other nodes.
 pub trait Elsewhere: Send + Sync {
+    /// Whether one of them may have what comes now.
+    fn may_have(&self) -> bool;
+
     /// Hands a connection on that `client` has made, and is done once it is over; gives it back if it is to be answered here. Once
     /// `stops` is done it ends with the next answer.
     fn hand_on<'a>(
@@ -244,7 +247,7 @@ impl Entrance {
     async fn let_in(&self, mut stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
         let (front, peer) = ((self.front)(), stream.peer_addr().ok()?);
         let admitted = self.connections.admit(&stream, self.tls.is_some(), &front)?;
-        if let Some(elsewhere) = &self.elsewhere {
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|elsewhere| elsewhere.may_have()) {
             // It is at it as long as somebody else is.
             let _under_way = admitted.begin();
             stream = elsewhere.hand_on(stream, peer, Box::pin(self.connections.stopping())).await?;
