@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response};
+use actix_service::boxed::{self, BoxServiceFactory};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::AppConfig;
@@ -142,24 +143,13 @@ pub fn stand_by(
 }
 
 /// Listens, and serves whoever is let in with what `app` makes.
-fn open<A>(
+fn open(
     connections: Arc<Connections>,
     (ways, front): (Ways, Box<dyn Fn() -> Front + Send + Sync>),
-    app: impl Fn() -> A + Clone + Send + 'static,
+    app: impl Fn() -> Spoken + Clone + Send + 'static,
     workers: usize,
     shutdown_seconds: u64,
-) -> io::Result<Listening>
-where
-    A: ServiceFactory<
-            (Paced, Option<SocketAddr>),
-            Config = (),
-            Response = (),
-            Error = DispatchError,
-            InitError = (),
-            Service: 'static,
-            Future: 'static,
-        > + 'static,
-{
+) -> io::Result<Listening> {
     let Ways { listener, certificate, nodes, elsewhere } = ways;
     let tls = certificate.as_ref().map(Certificate::server_config).transpose().map_err(io::Error::other)?;
     let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
@@ -211,35 +201,26 @@ impl Patience {
     }
 }
 
+/// What makes whatever speaks with those who are let in.
+type Spoken = BoxServiceFactory<(), (Paced, Option<SocketAddr>), (), DispatchError, ()>;
+
 /// HTTP/1.1 within these limits.
-fn spoken<S, B>(
-    patience: Patience,
-    service: impl IntoServiceFactory<S, Request>,
-) -> impl ServiceFactory<
-    (Paced, Option<SocketAddr>),
-    Config = (),
-    Response = (),
-    Error = DispatchError,
-    InitError = (),
-    Service: 'static,
-    Future: 'static,
-> + 'static
+fn spoken<S, B>(patience: Patience, service: impl IntoServiceFactory<S, Request>) -> Spoken
 where
     S: ServiceFactory<Request, Config = ()> + 'static,
     S::Error: Into<Response<BoxBody>> + 'static,
     S::InitError: fmt::Debug,
     S::Response: Into<Response<B>> + 'static,
-    S::Future: 'static,
-    S::Service: 'static,
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    HttpService::build()
+    let http = HttpService::build()
         .client_request_timeout(patience.head)
         .keep_alive(patience.idle)
         .client_disconnect_timeout(FAREWELL)
         .on_connect_ext(|stream: &Paced, extensions| drop(extensions.insert(stream.admitted.clone())))
-        .h1(service)
+        .h1(service);
+    boxed::factory(http)
 }
 
 impl Entrance {
