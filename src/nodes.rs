@@ -55,16 +55,6 @@ impl Nodes {
         Way::to(self.database.owner(), self.keys())
     }
 
-    /// Tells the others that this one stands by. That they hear nothing of it is no reason to stop.
-    pub fn announce(&self) -> impl FnOnce() + Send + use<> {
-        let database = self.database.clone();
-        move || {
-            if let Err(error) = database.stand_by() {
-                tracing::debug!(%error, "the other nodes are not told of this one");
-            }
-        }
-    }
-
     /// Hands on what clients say here, and answers that it lives where nobody takes it.
     ///
     /// # Errors

@@ -22,8 +22,6 @@ const HANDED_OVER: Duration = Duration::from_secs(10);
 const OPEN_AGAIN: Duration = Duration::from_millis(20);
 /// Between two looks at who owns a store in a database.
 const STAND_BY: Duration = Duration::from_millis(200);
-/// So many of them between two times that the others hear of a node that stands by.
-const LOOKS_A_WORD: u32 = 5;
 
 /// Where a server stands: its socket, and whom it has it from.
 pub struct Post {
@@ -125,7 +123,7 @@ impl Post {
         checked: &Checked,
         clock: &Clock,
     ) -> Result<(store::Store, store::Committer), ServeError> {
-        let (watch, mut looks) = (Stopwatch::start(), 0);
+        let (watch, mut was_away) = (Stopwatch::start(), None);
         let settings = self.nodes.as_ref().map_or_else(|| settings::of_store(config), |nodes| nodes.store.clone());
         loop {
             let (settings, clock) = (settings.clone(), clock.clone());
@@ -140,11 +138,11 @@ impl Post {
                     actix_rt::time::sleep(OPEN_AGAIN).await;
                 }
                 Err(why @ (store::OpenError::Held { .. } | store::OpenError::Away { .. })) => {
-                    self.stand_by(config, checked, &why)?;
-                    if let Some(nodes) = self.nodes.as_ref().filter(|_| looks % LOOKS_A_WORD == 0) {
-                        apart("open", nodes.announce()).await?;
+                    self.stand_by(config, checked)?;
+                    let is_away = matches!(why, store::OpenError::Away { .. });
+                    if was_away.replace(is_away) != Some(is_away) {
+                        self.tell_why(&why, is_away)?;
                     }
-                    looks += 1;
                     actix_rt::time::sleep(STAND_BY).await;
                 }
                 opened => return Ok(opened?),
@@ -153,12 +151,20 @@ impl Post {
     }
 
     /// Takes connections for whichever node owns the store, unless it does already.
-    fn stand_by(&mut self, config: &Config, checked: &Checked, why: &store::OpenError) -> Result<(), ServeError> {
+    fn stand_by(&mut self, config: &Config, checked: &Checked) -> Result<(), ServeError> {
         let (Some(nodes), None) = (&self.nodes, &self.standing_by) else { return Ok(()) };
         self.standing_by = Some(nodes.stand_by(config, checked, &self.listener)?);
+        supervisor::ready(&format!("standing by on {}", self.listener.local_addr()?));
+        Ok(())
+    }
+
+    /// Says why the store is not this node's: that its database is away is somebody's business.
+    fn tell_why(&self, why: &store::OpenError, is_away: bool) -> Result<(), ServeError> {
         let address = self.listener.local_addr()?;
-        tracing::info!(%address, %why, "this node stands by");
-        supervisor::ready(&format!("standing by on {address}"));
+        match is_away {
+            true => tracing::warn!(%address, %why, "this node stands by"),
+            false => tracing::info!(%address, %why, "this node stands by"),
+        }
         Ok(())
     }
 

@@ -127,14 +127,16 @@ impl Postgres {
         self.0.hearsay.owner()
     }
 
-    /// Tells the other nodes that this one stands by, and where it is found.
-    ///
-    /// # Errors
-    /// The database cannot be asked.
-    pub fn stand_by(&self) -> Result<(), OpenError> {
-        let (link, name, address) = (self.link()?, self.0.name.clone(), self.0.hearsay.address());
+    /// Tells the other nodes that this one stands by, and where it is found. That they hear nothing of it is no reason to stop.
+    fn stand_by(&self, link: &Link) {
+        if !self.0.hearsay.is_to_announce() {
+            return;
+        }
+        let (name, address) = (self.0.name.clone(), self.0.hearsay.address());
         let told = link.converse(|client| async move { client.execute(sql::STAND_BY, &[&name, &address]).await });
-        told.map(drop).map_err(|error| self.failed(error))
+        if let Err(error) = told {
+            tracing::debug!(%error, "the other nodes are not told of this one");
+        }
     }
 
     fn hear_of(&self, node: String, address: String) {
@@ -159,6 +161,7 @@ impl Postgres {
             }
             Asked::Held { by, left_ms, address } => {
                 self.hear_of(by.clone(), address);
+                self.stand_by(&link);
                 Err(OpenError::Held { store: self.to_string(), by, left_ms: left_ms.max(0) as u64 })
             }
             Asked::Lost { found, known } => {

@@ -2,12 +2,16 @@
 //! a door; whether somebody owns anything is said by the lease alone.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_postgres::config::{Config, Host};
 
+use crate::clock::Stopwatch;
+
+/// How often a node says that it stands by, while it looks more often whether it is its turn.
+const ANNOUNCED_EACH_MS: u64 = 1_000;
 /// The port of PostgreSQL, where a URL names none.
 const PORT: u16 = 5432;
 
@@ -36,11 +40,15 @@ pub struct Hearsay {
     found: OnceLock<Whereabouts>,
     address: ArcSwap<String>,
     owner: watch::Sender<Option<Arc<Owner>>>,
+    watch: Stopwatch,
+    /// When it has said last that it stands by: milliseconds of the watch.
+    announced_ms: Mutex<Option<u64>>,
 }
 
 impl Default for Hearsay {
     fn default() -> Self {
-        Self { found: OnceLock::new(), address: ArcSwap::default(), owner: watch::Sender::new(None) }
+        let (found, address, announced_ms) = Default::default();
+        Self { found, address, owner: watch::Sender::new(None), watch: Stopwatch::start(), announced_ms }
     }
 }
 
@@ -65,6 +73,20 @@ impl Hearsay {
             }
         };
         self.address.store(Arc::new(address));
+    }
+
+    /// Whether it is time to say again that this node stands by; then it is said.
+    pub fn is_to_announce(&self) -> bool {
+        self.is_to_announce_at(self.watch.elapsed().as_millis() as u64)
+    }
+
+    fn is_to_announce_at(&self, now_ms: u64) -> bool {
+        let mut announced = self.announced_ms.lock().expect("no holder of the lock panics");
+        let is_due = announced.is_none_or(|at| now_ms >= at + ANNOUNCED_EACH_MS);
+        if is_due {
+            *announced = Some(now_ms);
+        }
+        is_due
     }
 
     /// The owner from now on.
@@ -117,6 +139,15 @@ mod tests {
         assert_eq!(address(Whereabouts::OnPort(7081)), "127.0.0.1:7081");
         assert_eq!(own_ip(&"host=/run/postgresql dbname=d".parse().unwrap()), Some(IpAddr::from([127, 0, 0, 1])));
         assert_eq!(own_ip(&"host=::1 dbname=d".parse().unwrap()), "::1".parse().ok());
+    }
+
+    #[test]
+    fn a_node_that_stands_by_says_so_at_once_and_then_each_second() {
+        let hearsay = Hearsay::default();
+        assert_eq!(
+            [0, 999, 1_000, 1_200, 2_000].map(|now| hearsay.is_to_announce_at(now)),
+            [true, false, true, false, true]
+        );
     }
 
     #[test]

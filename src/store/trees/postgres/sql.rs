@@ -104,11 +104,12 @@ pub const BURY: &str = "UPDATE hookwheel_nodes SET dead = true WHERE node = $1";
 /// A shard moves. Node, shard.
 pub const MOVE: &str = "UPDATE hookwheel_shards SET node = $1 WHERE shard = $2";
 
-/// A node stands by, and is found there. Node, address.
+/// A node stands by, and is found there; not if another process has its name and owns something. Node, address.
 pub const STAND_BY: &str = "\
 INSERT INTO hookwheel_nodes (node, incarnation, group_no, until, dead, address, seen)
 VALUES ($1, 0, 0, now(), true, $2, now())
-ON CONFLICT (node) DO UPDATE SET address = excluded.address, seen = excluded.seen";
+ON CONFLICT (node) DO UPDATE SET address = excluded.address, seen = excluded.seen
+    WHERE hookwheel_nodes.dead OR hookwheel_nodes.until < now()";
 
 /// A node begins anew. Node, milliseconds, where other nodes find it. Gives its incarnation and its last group.
 pub const BEGIN_ANEW: &str = "\
