@@ -13,7 +13,7 @@ use crate::support::lines::{self, until};
 use crate::support::process::KEY;
 use crate::support::raw::Raw;
 use crate::support::{Client, DEADLINE, Postgres};
-use crate::{MASTER_KEY, Node, publish, receiver, until_delivered, until_ready_is, webhook};
+use crate::{MASTER_KEY, Node, publish, receiver, until_delivered, webhook};
 
 /// The nodes and how they stand, as the owner tells through the one of this address; none while nobody does.
 fn states(through: SocketAddr) -> Vec<(String, String)> {
@@ -151,7 +151,7 @@ fn who_publishes_through_a_third_node_meets_no_change_of_owners_but_a_later_answ
     });
     println!("{} were taken through a change to {owner}, {refused} were asked to come again", accepted.len());
     let mut client = third.client();
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     accepted.iter().for_each(|id| until_delivered(&mut client, id));
 }
 
@@ -175,9 +175,16 @@ fn while_nobody_owns_the_store_a_node_lives_and_asks_to_come_again() {
     server.process.signal(Signal::CONT);
     server.process.line("the store failed; it is closed and opened again");
     let mut client = server.client();
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     assert_eq!(client.get("/api/v1/events/late").data(200)["id"], "late");
     assert_eq!(client.get("/api/v1/events/early").status, 404);
+    // It stands by as others do, and the others hear of it.
+    let expected =
+        [("one", "standing_by"), ("other", "owner")].map(|(name, state)| (name.to_owned(), state.to_owned()));
+    let watch = Stopwatch::start();
+    while states(second.address) != expected {
+        assert!(watch.elapsed() < DEADLINE, "{:?}", states(second.address));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use hookwheel::clock::Stopwatch;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Answer, Authority, Client, DEADLINE, Postgres, Receiver, Running, Server};
 
 const MASTER_KEY: &str = "HOOKWHEEL__STORE__MASTER_KEY";
@@ -102,20 +102,6 @@ fn until_delivered(client: &mut Client, id: &str) {
     }
 }
 
-/// Asks for the readiness until it is that.
-#[track_caller]
-fn until_ready_is(client: &mut Client, status: u16) -> Value {
-    let watch = Stopwatch::start();
-    loop {
-        let reply = client.get("/health/ready");
-        if reply.status == status {
-            return reply.json();
-        }
-        assert!(watch.elapsed() < DEADLINE, "it is {}: {}", reply.status, reply.json());
-        std::thread::yield_now();
-    }
-}
-
 fn receiver() -> Receiver {
     Receiver::start(|_, _| Answer::Status(200))
 }
@@ -178,14 +164,14 @@ fn a_node_that_was_held_for_longer_than_its_lease_writes_nothing_any_more() {
     let reply = client.post("/api/v1/events", &json!({"type": "a", "id": "late", "data": 1}));
     assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
     // From then on it hands on what comes.
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     assert_eq!(client.get("/api/v1/events/meanwhile").status, 200);
     assert_eq!([client.get("/api/v1/events/late").status, second.client().get("/api/v1/events/late").status], [404; 2]);
     // It waits for its turn, and has it.
     second.kill();
     first.process.line("the store is open again");
     let mut client = first.client();
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     publish(&mut client, "after");
     until_delivered(&mut client, "after");
     until_delivered(&mut client, "meanwhile");
@@ -206,18 +192,18 @@ fn without_its_database_a_node_lives_and_says_so_and_goes_on_once_it_is_back() {
         assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
     };
     refused(&mut client);
-    until_ready_is(&mut client, 503);
+    client.until_ready_says(503);
     assert_eq!(client.get("/health/live").status, 200);
     refused(&mut client);
     postgres.go_on();
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     until_delivered(&mut client, "before");
     // Connections that say nothing any more are as bad as none.
     postgres.signal_all(Signal::STOP);
     refused(&mut client);
     assert_eq!(client.get("/health/live").status, 200);
     postgres.signal_all(Signal::CONT);
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     publish(&mut client, "after");
     until_delivered(&mut client, "after");
 }
@@ -237,7 +223,7 @@ fn a_standby_of_the_database_that_is_promoted_has_all_that_was_answered() {
     assert_eq!((reply.status, reply.message.header("retry-after").is_some()), (503, true), "{}", reply.json());
     standby.promote();
     let mut client = server.client();
-    until_ready_is(&mut client, 200);
+    client.until_ready_says(200);
     (0..20).for_each(|n| until_delivered(&mut client, &format!("before-{n}")));
     publish(&mut client, "after");
     until_delivered(&mut client, "after");
@@ -272,7 +258,7 @@ fn two_nodes_of_one_name_do_not_take_turns() {
     second.client().get("/api/v1/webhooks").data(200);
     second.kill();
     first.process.line("the store is open again");
-    until_ready_is(&mut first.client(), 200);
+    first.client().until_ready_says(200);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{Answer, Client, Receiver, Server};
-use crate::{connect, delivery, publish, until_ready_says, webhook};
+use crate::{connect, delivery, publish, webhook};
 
 /// Nothing but what it names ends a stop within the life of a test.
 const PATIENT: (&str, &str) = ("HOOKWHEEL__SERVER__SHUTDOWN_SECONDS", "3600");
@@ -48,10 +48,10 @@ fn who_asks_a_server_that_stops_whether_it_is_ready_hears_that_it_is_not_and_it_
     webhook(&mut client, &hanging, "/", "slow");
     publish(&mut client, "slow", "e");
     hanging.next();
-    until_ready_says(&mut client, 200);
+    client.until_ready_says(200);
     let quiet = connect(server.address).expect("it listens");
     server.process.signal(Signal::TERM);
-    let told = until_ready_says(&mut client, 503);
+    let told = client.until_ready_says(503);
     assert_eq!(told["error"]["code"], "stopping", "{told}");
     publish(&mut server.client(), "order.paid", "taken");
     // An hour is left: who is asked a second time does not wait for it. A request that never comes whole ends as well.

@@ -12,7 +12,6 @@ mod through;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 
-use hookwheel::clock::Stopwatch;
 use serde_json::{Value, json};
 use support::{Client, DEADLINE, Receiver};
 
@@ -34,20 +33,6 @@ fn delivery(client: &mut Client, event: &str) -> Value {
     let shown = client.get(&format!("/api/v1/events/{event}")).data(200);
     let id = shown["deliveries"][0]["id"].as_str().expect("it has a delivery").to_owned();
     client.get(&format!("/api/v1/deliveries/{id}")).data(200)
-}
-
-/// Asks for the readiness, on the client's connection, until it answers so.
-#[track_caller]
-fn until_ready_says(client: &mut Client, status: u16) -> Value {
-    let watch = Stopwatch::start();
-    loop {
-        let reply = client.get("/health/ready");
-        if reply.status == status {
-            return reply.json();
-        }
-        assert!(watch.elapsed() < DEADLINE, "it does not say {status}: {}", reply.json());
-        std::thread::yield_now();
-    }
 }
 
 /// A connection that asks nothing.

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::notify::Supervisor;
 use crate::support::{Answer, DEADLINE, Receiver, Server};
-use crate::{publish, until_ready_says, webhook};
+use crate::{publish, webhook};
 
 const HELLO: &str = "hookwheel take-over 1";
 
@@ -195,7 +195,7 @@ fn who_asks_for_the_socket_of_a_server_that_was_asked_to_stop_meanwhile_does_not
     let mut fake = Fake::connect(dir.path());
     assert!(fake.says(HELLO).starts_with("server "));
     server.process.signal(Signal::TERM);
-    until_ready_says(&mut client, 503);
+    client.until_ready_says(503);
     // It would listen on a socket that is shut down, over a store that is not its own.
     assert_eq!(fake.says("give"), "");
     let ended = server.process.terminate();

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use hookwheel::clock::Stopwatch;
 use serde_json::Value;
 
 use super::DEADLINE;
@@ -140,6 +141,20 @@ impl Client {
     /// Makes one request to a server that must answer.
     pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> Reply {
         self.try_request(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Asks for the readiness, on this connection, until it answers so.
+    #[track_caller]
+    pub fn until_ready_says(&mut self, status: u16) -> Value {
+        let watch = Stopwatch::start();
+        loop {
+            let reply = self.get("/health/ready");
+            if reply.status == status {
+                return reply.json();
+            }
+            assert!(watch.elapsed() < DEADLINE, "it does not say {status}: {}", reply.json());
+            std::thread::yield_now();
+        }
     }
 
     /// Reads something.
