@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 const MARKER: &[u8] = b"a-path-that-only-the-owner-knows";
 /// Some minutes after the directory of format 4 was made.
 const THEN: u64 = 1_795_645_900_000;
-/// And after those of formats 5 to 11 were.
-const LATER: [(u32, u64); 7] = [
+/// And after those of formats 5 to 12 were.
+const LATER: [(u32, u64); 8] = [
     (5, 1_795_681_500_000),
     (6, 1_795_701_000_000),
     (7, 1_795_737_300_000),
@@ -28,6 +28,7 @@ const LATER: [(u32, u64); 7] = [
     (9, 1_795_761_600_000),
     (10, 1_795_790_421_000),
     (11, 1_795_813_200_000),
+    (12, 1_795_868_400_000),
 ];
 /// The number of the account that exists from the start.
 const DEFAULT: u32 = 1;
@@ -239,7 +240,7 @@ fn a_directory_of_format_4_opens_with_all_that_was_in_it() {
 }
 
 #[test]
-fn a_directory_of_format_5_to_11_gets_what_it_lacks_where_it_is_and_says_so() {
+fn a_directory_of_format_5_to_12_gets_what_it_lacks_where_it_is_and_says_so() {
     let _alone = ALONE.lock();
     for (format, now) in LATER {
         let (_dir, data) = unpacked_of(format);
@@ -259,7 +260,7 @@ fn a_directory_of_format_5_to_11_gets_what_it_lacks_where_it_is_and_says_so() {
             }
         };
         let stored = db.open_tree("meta").expect("a tree").get("format").expect("it can be read");
-        assert_eq!(stored.expect("a format"), &12u32.to_be_bytes());
+        assert_eq!(stored.expect("a format"), &13u32.to_be_bytes());
     }
 }
 

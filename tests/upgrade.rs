@@ -37,18 +37,18 @@ fn run(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 fn what_a_start_would_do_is_said_and_not_done() {
     let dir = tempfile::tempdir().expect("a folder");
     let (code, output) = run(dir.path(), &["serve", "--check"]);
-    assert!(code == Some(0) && output.contains("a start makes one of format 12"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("a start makes one of format 13"), "{code:?}: {output}");
     assert!(!Server::data(dir.path()).exists(), "nothing is made");
     let (code, output) = run(dir.path(), &["serve", "--check", "--dialect", "klingon"]);
     assert!(code == Some(1) && output.contains("\"klingon\" is not known"), "{code:?}: {output}");
 
-    for format in 4..=11 {
+    for format in 4..=12 {
         let dir = unpacked(format);
         let data = Server::data(dir.path());
         let before = files(&data);
         let (code, output) = run(dir.path(), &["serve", "--check"]);
         assert_eq!(code, Some(0), "{format}: {output}");
-        assert!(output.contains(&format!("has format {format}: a start brings it to 12")), "{format}: {output}");
+        assert!(output.contains(&format!("has format {format}: a start brings it to 13")), "{format}: {output}");
         assert!(output.contains(" bytes are copied before"), "{format}: {output}");
         assert!(files(&data) == before && !data.join("copies").exists(), "{format}: it is as it was");
     }
@@ -58,7 +58,7 @@ fn what_a_start_would_do_is_said_and_not_done() {
     assert!(code == Some(0) && output.contains("a server has "), "{code:?}: {output}");
     assert!(server.terminate().success());
     let (code, output) = run(dir.path(), &["serve", "--check"]);
-    assert!(code == Some(0) && output.contains("has format 12, and needs no upgrade"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("has format 13, and needs no upgrade"), "{code:?}: {output}");
     let db = sled::Config::new().path(Server::data(dir.path())).segment_size(4 << 20).open().expect("nobody has it");
     db.open_tree("meta").and_then(|meta| meta.insert("format", &999u32.to_be_bytes())).expect("written");
     drop(db);
@@ -71,14 +71,14 @@ fn what_a_start_would_do_is_said_and_not_done() {
 
 #[test]
 fn the_doctor_tells_of_an_older_format_and_leaves_it_to_the_upgrade() {
-    for format in 4..=11 {
+    for format in 4..=12 {
         let dir = unpacked(format);
         let doctor = |arguments: &[&str]| run(dir.path(), &[&["doctor", "--offline"], arguments].concat());
         let (code, output) = doctor(&[]);
         assert_eq!(code, Some(0), "{format}: {output}");
         assert!(output.contains(&format!("has format {format}, which is older")), "{format}: {output}");
         let (code, output) = doctor(&["--repair"]);
-        assert!(code == Some(2) && output.contains("`hookwheel store upgrade`, brings it to 12"), "{format}: {output}");
+        assert!(code == Some(2) && output.contains("`hookwheel store upgrade`, brings it to 13"), "{format}: {output}");
         assert!(!Server::data(dir.path()).join("copies").exists(), "{format}: nothing was begun");
         assert_eq!(run(dir.path(), &["store", "upgrade", "--no-copy"]).0, Some(0), "{format}");
         let (code, output) = doctor(&["--repair"]);
@@ -88,10 +88,10 @@ fn the_doctor_tells_of_an_older_format_and_leaves_it_to_the_upgrade() {
 
 #[test]
 fn a_copy_is_made_before_and_goes_after_a_clean_stop() {
-    for format in 4..=11 {
+    for format in 4..=12 {
         let dir = unpacked(format);
         let data = Server::data(dir.path());
-        let (copy, key) = (data.join("copies/before-format-12"), fs::read(data.join("master.key")).expect("a key"));
+        let (copy, key) = (data.join("copies/before-format-13"), fs::read(data.join("master.key")).expect("a key"));
         let server = Server::start(dir.path(), &[]);
         assert!(copy.join("db").exists() && !copy.join("master.key").exists(), "{format}");
         assert!(server.terminate().success());
@@ -119,15 +119,15 @@ fn an_upgrade_by_hand_makes_no_copy_where_none_is_wanted() {
     let dir = unpacked(9);
     let data = Server::data(dir.path());
     let (code, output) = run(dir.path(), &["store", "upgrade", "--no-copy"]);
-    assert!(code == Some(0) && output.contains("had format 9, and has 12 now"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("had format 9, and has 13 now"), "{code:?}: {output}");
     assert!(!data.join("copies").exists());
     let (code, output) = run(dir.path(), &["store", "upgrade"]);
-    assert!(code == Some(0) && output.contains("has format 12 already"), "{code:?}: {output}");
+    assert!(code == Some(0) && output.contains("has format 13 already"), "{code:?}: {output}");
 }
 
 #[test]
 fn without_room_for_the_copy_nothing_is_changed_and_the_words_say_what_to_do() {
-    for format in [4, 11] {
+    for format in [4, 12] {
         let dir = unpacked(format);
         let before = files(&Server::data(dir.path()));
         let env = [("FAILPOINTS", "copy.free_bytes=return;migrate.free_bytes=return")];
@@ -144,7 +144,7 @@ fn a_version_says_what_it_is_built_of() {
     let dir = tempfile::tempdir().expect("a folder");
     let (code, output) = run(dir.path(), &["version", "--json"]);
     let about: Value = serde_json::from_str(&output).expect("JSON");
-    assert_eq!((code, &about["store_format"], &about["store_format_oldest"]), (Some(0), &12.into(), &4.into()));
+    assert_eq!((code, &about["store_format"], &about["store_format_oldest"]), (Some(0), &13.into(), &4.into()));
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
     assert!(about["features"].is_array() && about.get("commit").is_some(), "{about}");
     let (code, output) = run(dir.path(), &["version"]);

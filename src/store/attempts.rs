@@ -2,6 +2,8 @@
 //! holds. So a copy of the store without the master key tells neither, changing the master key seals webhooks again and
 //! nothing else, and the attempts of a webhook that is forgotten can never be read again.
 
+mod words;
+
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
@@ -33,7 +35,8 @@ pub fn seal(key: Option<&DataKey>, id: DeliveryId, attempt: &Attempt, dice: &mut
     let request = key.map(|key| {
         let mut nonce = [0; NONCE_BYTES];
         dice.fill(&mut nonce);
-        let mut request = record::encode(&(url, request_headers, trace));
+        let request = record::encode(&(url, request_headers, trace));
+        let mut request = words::pressed(&request).unwrap_or(request);
         let place = layout::attempt(id, summary.number);
         let sealed = XChaCha20Poly1305::new(key.bytes().into()).encrypt_in_place(&nonce.into(), &place, &mut request);
         sealed.expect("a request is shorter than the cipher's bound of 256 GiB");
@@ -58,7 +61,7 @@ fn open_request(key: &DataKey, place: &[u8], mut request: Vec<u8>) -> Option<Req
     let mut request = Zeroizing::new(request);
     let cipher = XChaCha20Poly1305::new(key.bytes().into());
     cipher.decrypt_in_place(&XNonce::from(nonce), place, &mut *request).ok()?;
-    record::decode_grown(&request).ok()
+    record::decode_grown(&words::unpressed(request)?).ok()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ use crate::domain::time::UnixMs;
 
 /// The format that this build writes and reads. A directory of format 4 is brought to it when it is opened
 /// (`migration`); formats 1 to 3 were those of builds before the first release.
-pub const FORMAT_VERSION: u32 = 12;
+pub const FORMAT_VERSION: u32 = 13;
 /// The one older format that is brought to the present one by copying all rows.
 pub const FORMAT_COPIED: u32 = 4;
 /// From this format on a directory lacks nothing but trees, in which nothing is, and forms of records that are read beside the

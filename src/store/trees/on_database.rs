@@ -16,7 +16,7 @@ use super::placing::Placed;
 use super::postgres::Postgres;
 use super::writes::Writes;
 use crate::store::error::{OpenError, StoreError};
-use crate::store::layout::{FORMAT_VERSION, Key, META_FORMAT, Tree};
+use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, Key, META_FORMAT, Tree};
 
 /// Rows that are asked for at once: few for who may want one alone, twice as many each time for who goes on.
 const PAGE_MIN: usize = 4;
@@ -53,8 +53,12 @@ impl OnDatabase {
             Some(found) if found > FORMAT_VERSION => {
                 Err(OpenError::Newer { path: store(), found, known: FORMAT_VERSION })
             }
-            Some(found) => Err(OpenError::Older { path: store(), found }),
-            None => opened.put_format().map(|()| opened).map_err(|error| OpenError::Store(store(), error)),
+            Some(found) if found < FORMAT_GROWN => Err(OpenError::Older { path: store(), found }),
+            // Of an older one all trees are there, and what is written from now on only newer builds can read.
+            _ => {
+                let put = opened.put_format(found.is_none());
+                put.map(|()| opened).map_err(|error| OpenError::Store(store(), error))
+            }
         }
     }
 
@@ -63,11 +67,13 @@ impl OnDatabase {
         Ok(found.map(|found| found.as_ref().try_into().map_or(u32::MAX, u32::from_be_bytes)))
     }
 
-    /// A new store, in which nothing has an id yet.
-    fn put_format(&self) -> Result<(), StoreError> {
+    /// Says that it is of the present format, before anything else is written. In a new store nothing has an id yet.
+    fn put_format(&self, is_new: bool) -> Result<(), StoreError> {
         let ((tree, key), mut writes) = (ledger::PLACE, Writes::default());
         writes.push(Tree::Meta, META_FORMAT.to_vec(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
-        writes.push(tree, key.to_vec(), Some(vec![0; ledger::AT]));
+        if is_new {
+            writes.push(tree, key.to_vec(), Some(vec![0; ledger::AT]));
+        }
         self.write(&Placed::without_packs(&writes), || ())
     }
 
