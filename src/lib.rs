@@ -28,7 +28,7 @@ mod checked;
 pub mod cli;
 pub mod client;
 pub mod clock;
-mod cluster;
+pub mod cluster;
 pub mod config;
 pub mod dashboard;
 pub mod deliver;

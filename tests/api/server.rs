@@ -1,16 +1,23 @@
 //! A server for one test: the real API over a real socket, with a store in a directory of its own. What stays true:
 //! nothing here sleeps; every wait is for a reply.
+//!
+//! With `HOOKWHEEL_THROUGH=another` whoever asks comes to a node that owns nothing, which hands on what they say.
 
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use awc::http::{Method, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::LocalBoxStream;
-use hookwheel::api::{self, Api, Connections, Limits, MailRule, Outbound, PeopleRules, Quotas, Settings};
+use hookwheel::api::{
+    self, Api, Connections, Door, Front, Limits, Listening, MailRule, Nodes, Outbound, PeopleRules, Quotas, Settings,
+    Ways,
+};
 use hookwheel::clock::{Clock, Dice};
+use hookwheel::cluster::{NodeKeys, Way};
 use hookwheel::dashboard;
 use hookwheel::deliver::{self, Deliver, Trust};
 use hookwheel::dialect::{Dialects, Shelf};
@@ -29,7 +36,9 @@ use hookwheel::store::{self, Store};
 use hookwheel::telemetry::{Page, Telemetry};
 use ipnet::IpNet;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::contract::Exchange;
 
@@ -117,7 +126,8 @@ pub struct Server {
     pub clock: Clock,
     pub url: String,
     client: awc::Client,
-    handle: actix_web::dev::ServerHandle,
+    /// Where clients come, and behind it where other nodes do if it is one of those.
+    doors: Vec<Listening>,
     connections: Arc<Connections>,
     committer: Option<std::thread::JoinHandle<()>>,
     deliver: Option<Deliver>,
@@ -316,17 +326,10 @@ impl Server {
         };
         let api = web::Data::new(Api::new(store.clone(), shelf, clock.clone(), dice, settings, outbound));
         let connections = api.connections().clone();
-        let server = HttpServer::new(move || api::app(api.clone(), dashboard::routes))
-            .workers(2)
-            .disable_signals()
-            .bind(("127.0.0.1", 0))
-            .unwrap();
-        let url = format!("http://{}", server.addrs()[0]);
-        let server = server.run();
-        let handle = server.handle();
-        actix_web::rt::spawn(server);
+        let (doors, address) = open(&api);
+        let url = format!("http://{address}");
         let client = awc::Client::builder().timeout(std::time::Duration::from_secs(60)).finish();
-        Self { admin, store, clock, url, client, handle, connections, committer: Some(committer), deliver, dir }
+        Self { admin, store, clock, url, client, doors, connections, committer: Some(committer), deliver, dir }
     }
 
     /// A request with the admin's key.
@@ -352,13 +355,42 @@ impl Server {
     async fn end(&mut self) {
         // Streams end with it.
         self.connections.drain(std::time::Duration::ZERO, std::future::pending()).await;
-        self.handle.stop(true).await;
+        for door in self.doors.drain(..) {
+            door.stop(Door::Closes).await;
+        }
         if let Some(deliver) = self.deliver.take() {
             deliver.stop(std::time::Duration::from_secs(60)).await;
         }
         self.store.close();
         self.committer.take().unwrap().join().unwrap();
     }
+}
+
+/// Whether whoever asks comes to a node that owns nothing.
+pub fn is_through() -> bool {
+    std::env::var_os("HOOKWHEEL_THROUGH").is_some()
+}
+
+/// Opens the API to clients, by its own door or by that of a node that owns nothing.
+fn open(api: &web::Data<Api>) -> (Vec<Listening>, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let nodes = is_through().then(|| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let listen = |listener, nodes| {
+        let ways = Ways { listener, certificate: None, nodes, elsewhere: None };
+        api::listen(api.clone(), dashboard::routes, ways, 2, 0).unwrap()
+    };
+    let Some(nodes) = nodes else { return (vec![listen(listener, None)], address) };
+    let owner = store::Owner { node: "one".into(), address: nodes.local_addr().unwrap().to_string(), is_this: false };
+    let (_, owner) = tokio::sync::watch::channel(Some(Arc::new(owner)));
+    let keys = || NodeKeys::of(&[("key", Zeroizing::new([7; 32]))]).map_err(|error| error.to_string());
+    let tls = move || Ok(TlsAcceptor::from(Arc::new(keys()?.server().map_err(|error| error.to_string())?)));
+    let own = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let owning = listen(own, Some(Nodes { listener: nodes, tls: Arc::new(tls) }));
+    let ways = Ways { listener, certificate: None, nodes: None, elsewhere: Some(Arc::new(Way::to(owner, keys))) };
+    let limits = api.settings().limits.clone();
+    let standing_by = api::stand_by((limits, Front::default()), ways, 2, 0).unwrap();
+    (vec![standing_by, owning], address)
 }
 
 /// A sending side that dials nobody.
