@@ -8,7 +8,7 @@
 //! included: a wall clock that is set while the server runs changes no due time, and after a sleep what is due is due.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -38,8 +38,16 @@ pub struct Clock {
     started_at: UnixMs,
     /// When that was since the machine was started; `None` where that has no name.
     boot: Option<SinceBoot>,
-    /// What tests have set the wall clock ahead, in milliseconds; negative: back.
-    wall_set_ahead: Arc<AtomicI64>,
+    set: Arc<Set>,
+}
+
+/// How far it was set ahead of the machine's, in milliseconds; negative: back.
+#[derive(Debug, Default)]
+struct Set {
+    wall: AtomicI64,
+    own: AtomicI64,
+    /// It goes by another clock than the machine's.
+    follows: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -60,13 +68,14 @@ impl Clock {
     pub fn real_ahead(ms: i64) -> Self {
         let (boot_at_start, started_at) = (up_ms(), system_wall().saturating_add_signed(ms));
         let boot = boot_id().map(|boot| SinceBoot { boot, ms: boot_at_start });
-        Self { source: Source::Real { boot_at_start }, started_at, boot, wall_set_ahead: Arc::new(AtomicI64::new(ms)) }
+        let set = Arc::new(Set { wall: AtomicI64::new(ms), ..Set::default() });
+        Self { source: Source::Real { boot_at_start }, started_at, boot, set }
     }
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
         let source = Source::Virtual(Arc::new(AtomicU64::new(now)));
-        Self { source, started_at: now, boot: None, wall_set_ahead: Arc::default() }
+        Self { source, started_at: now, boot: None, set: Arc::default() }
     }
 
     /// The same on a machine that was started then.
@@ -77,14 +86,14 @@ impl Clock {
     /// The server's own time: it never goes back, and never jumps while the machine is awake.
     pub fn now(&self) -> UnixMs {
         match &self.source {
-            Source::Real { boot_at_start } => self.started_at + (up_ms() - boot_at_start),
+            Source::Real { boot_at_start } => self.started_at() + (up_ms() - boot_at_start),
             Source::Virtual(now) => now.load(Ordering::SeqCst),
         }
     }
 
     /// The same as time since the machine was started, where that start has a name.
     pub fn since_boot(&self) -> Option<SinceBoot> {
-        let passed = self.now().saturating_sub(self.started_at);
+        let passed = self.now().saturating_sub(self.started_at());
         self.boot.map(|at_start| SinceBoot { ms: at_start.ms + passed, ..at_start })
     }
 
@@ -94,13 +103,13 @@ impl Clock {
             Source::Real { .. } => system_wall(),
             Source::Virtual(now) => now.load(Ordering::SeqCst),
         };
-        shown.saturating_add_signed(self.wall_set_ahead.load(Ordering::SeqCst))
+        shown.saturating_add_signed(self.set.wall.load(Ordering::SeqCst))
     }
 
     /// What the wall clock, as it is set now, says of a moment since the start or to come: to the second, so that two looks
     /// at one moment show the same. What was before the start was right by the clock of its day.
     pub fn shown(&self, at: UnixMs) -> UnixMs {
-        if at < self.started_at {
+        if at < self.started_at() {
             return at;
         }
         let ahead = self.wall() as i64 - self.now() as i64;
@@ -115,9 +124,26 @@ impl Clock {
         }
     }
 
+    fn started_at(&self) -> UnixMs {
+        self.started_at.saturating_add_signed(self.set.own.load(Ordering::SeqCst))
+    }
+
+    /// Another clock, by which this one is to go rather than by the machine's, shows `wall`: that of what several machines share. The
+    /// server's own time goes by it from the first time on, which is before anything was decided, and never jumps afterwards.
+    /// Gives how far ahead of the machine's it is, in milliseconds; negative: back.
+    pub fn follow(&self, wall: UnixMs) -> i64 {
+        let Source::Real { .. } = &self.source else { return 0 };
+        if !self.set.follows.swap(true, Ordering::SeqCst) {
+            self.set.own.fetch_add(wall as i64 - self.now() as i64, Ordering::SeqCst);
+        }
+        let ahead = wall as i64 - system_wall() as i64;
+        self.set.wall.store(ahead, Ordering::SeqCst);
+        ahead
+    }
+
     /// For tests: the wall clock is set ahead by so many milliseconds, negative: back.
     pub fn set_wall_ahead(&self, ms: i64) {
-        self.wall_set_ahead.fetch_add(ms, Ordering::SeqCst);
+        self.set.wall.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
@@ -232,6 +258,23 @@ mod tests {
         let stands = Clock::standing_at(5000).on_machine(SinceBoot { boot: 7, ms: 100 });
         stands.turn_to(5030);
         assert_eq!(stands.since_boot(), Some(SinceBoot { boot: 7, ms: 130 }));
+    }
+
+    #[test]
+    fn a_clock_that_follows_another_shows_what_that_shows_and_its_own_time_never_jumps() {
+        let (clock, shared) = (Clock::real_ahead(3 * HOUR), Clock::real());
+        assert!((clock.follow(shared.wall()) + HOUR).abs() < 2 * HOUR);
+        for (one, other) in [(clock.now(), shared.now()), (clock.wall(), shared.wall())] {
+            assert!(one.abs_diff(other) < HOUR as u64 / 2);
+        }
+        assert_eq!(clock.shown(clock.now()) / 1000, clock.now() / 1000);
+        let (own, boot) = (clock.now(), clock.since_boot());
+        assert!(clock.follow(shared.wall() + 2 * HOUR as u64) > HOUR);
+        assert!(clock.now() - own < HOUR as u64 / 2 && clock.wall() - own > HOUR as u64);
+        assert!(clock.since_boot().map(|at| at.boot) == boot.map(|at| at.boot));
+        let stands = Clock::standing_at(5000);
+        stands.follow(9000);
+        assert_eq!((stands.now(), stands.wall()), (5000, 5000), "a simulation turns its own");
     }
 
     #[test]

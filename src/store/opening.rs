@@ -30,7 +30,15 @@ use crate::domain::byte_budget::ByteBudget;
 use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
-pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, Committer), OpenError> {
+pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
+    let database = settings.database.clone();
+    open_now(settings, clock, dice).map_err(|error| match database {
+        Some(database) => database.excuse(error),
+        None => error,
+    })
+}
+
+fn open_now(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, Committer), OpenError> {
     let path = settings.path.clone();
     let bounds = Bounds {
         requests_max: settings.queue_events_max,
@@ -52,6 +60,7 @@ pub fn open(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         let _ = trees.close();
         return Err(OpenError::RestoredInPart(path.display().to_string()));
     }
+    trees.set_clock(&clock);
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;
     keeping.warn(clock.now());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::lines::{self, until};
 use crate::support::process::KEY;
 use crate::support::raw::Raw;
-use crate::support::{Client, DEADLINE, Postgres};
+use crate::support::{Client, Cut, DEADLINE, Postgres, Proxy};
 use crate::{MASTER_KEY, Node, publish, receiver, until_delivered, webhook};
 
 /// The nodes and how they stand, as the owner tells through the one of this address; none while nobody does.
@@ -153,6 +153,24 @@ fn who_publishes_through_a_third_node_meets_no_change_of_owners_but_a_later_answ
     let mut client = third.client();
     client.until_ready_says(200);
     accepted.iter().for_each(|id| until_delivered(&mut client, id));
+}
+
+#[test]
+fn a_node_that_stands_by_outlives_its_connections_to_the_database() {
+    let Some(postgres) = Postgres::start("connections that end") else { return };
+    let url = postgres.database("wheel");
+    let server = Node::of(&url, "one").start();
+    let way = Proxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, postgres.port)));
+    let other = Node::of(&url.replace(&postgres.port.to_string(), &way.address.port().to_string()), "other");
+    let mut other = other.stand_by();
+    for _ in 0..3 {
+        // In the middle of a question.
+        way.cut(Cut::Answer);
+        other.process.line("connection closed");
+        other.process.line("is owned by the node one");
+    }
+    assert!(server.terminate().success());
+    other.turn().client().until_ready_says(200);
 }
 
 #[test]

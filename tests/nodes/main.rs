@@ -1,6 +1,7 @@
 //! Several nodes over one database, all of them processes: one owns the store, the others stand by. What stays true: what was
 //! answered 202 is there whoever dies, no two nodes' commits are mixed, and a node without its database says so and hangs nobody.
 
+mod faults;
 mod handing_on;
 #[path = "../support/mod.rs"]
 mod support;
@@ -393,4 +394,26 @@ fn a_directory_moves_into_a_database_and_back_with_all_that_it_has() {
     until_delivered(&mut client, "in-the-database");
     publish(&mut client, "at-home");
     until_delivered(&mut client, "at-home");
+}
+
+#[test]
+fn a_database_of_an_older_format_is_brought_to_this_one_and_one_of_a_newer_is_left_to_others() {
+    let Some(postgres) = Postgres::start("formats in a database") else { return };
+    let url = postgres.database("wheel");
+    let node = Node::of(&url, "one");
+    assert!(node.start().terminate().success());
+    let set = |format: u32| {
+        let value = format!("decode('{format:08x}', 'hex')");
+        postgres.ask("wheel", &format!("UPDATE hookwheel_rows SET value = {value} WHERE tree = 0 AND key = 'format'"));
+    };
+    set(12);
+    assert!(node.start().terminate().success());
+    let found =
+        postgres.ask("wheel", "SELECT encode(value, 'hex') FROM hookwheel_rows WHERE tree = 0 AND key = 'format'");
+    assert_eq!(found, [format!("{:08x}", hookwheel::store::FORMAT_VERSION)]);
+    set(999);
+    let ended = node.begin().end();
+    assert!(!ended.status.success() && ended.output.contains("format 999"), "{}", ended.output);
+    // Who can read it need not wait for this one's lease.
+    assert_eq!(postgres.ask("wheel", "SELECT node FROM hookwheel_nodes WHERE NOT dead"), [""; 0]);
 }

@@ -110,7 +110,8 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
-    fn kill_now(&mut self) {
+    /// Kills it at once (SIGKILL) and waits until it is gone; what it said stays.
+    pub fn kill_now(&mut self) {
         // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -9,6 +9,7 @@ use super::held::Row;
 use super::lease::Lease;
 use super::near::Span;
 use super::placing::Placed;
+use crate::domain::time::UnixMs;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
 
@@ -38,6 +39,9 @@ pub trait Database: Send + Sync {
 
     /// Under which the rows are read and written.
     fn lease(&self) -> &Arc<Lease>;
+
+    /// What its clock shows, by which all nodes go.
+    fn wall(&self) -> UnixMs;
 
     /// Gives the rows up: others need not wait.
     fn leave(&self) -> Result<(), StoreError>;

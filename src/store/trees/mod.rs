@@ -41,6 +41,7 @@ use super::damage::Reports;
 use super::error::{OpenError, StoreError};
 use super::layout::{Key, META_RESTORING, Tree, after_prefix};
 use super::settings::Settings;
+use crate::clock::Clock;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
 pub use database::Node;
@@ -325,6 +326,17 @@ impl Trees {
         match &self.of {
             In::Sled(sled) => sled.reclaim(pages),
             In::Memory(_) | In::Database(_) => Ok(true),
+        }
+    }
+
+    /// Nodes that share the rows go by one clock, the database's: rows and signatures of one are looked at by the others.
+    pub fn set_clock(&self, clock: &Clock) {
+        /// Of less nobody need hear.
+        const NOTABLE_MS: i64 = 2_000;
+        let In::Database(database) = &self.of else { return };
+        let ahead_ms = clock.follow(database.wall());
+        if ahead_ms.abs() >= NOTABLE_MS {
+            tracing::warn!(ahead_ms, "the database's clock is not that of this machine; it is the one that counts");
         }
     }
 

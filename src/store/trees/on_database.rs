@@ -15,6 +15,7 @@ use super::near::{Known, Near, Outer, Span};
 use super::placing::Placed;
 use super::postgres::Postgres;
 use super::writes::Writes;
+use crate::domain::time::UnixMs;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, Key, META_FORMAT, Tree};
 
@@ -80,6 +81,11 @@ impl OnDatabase {
     /// Under which all is read and written.
     pub fn lease(&self) -> &Arc<Lease> {
         self.0.database.lease()
+    }
+
+    /// What the database's clock shows.
+    pub fn wall(&self) -> UnixMs {
+        self.0.database.wall()
     }
 
     /// Renews the lease, if it is time to.
@@ -304,6 +310,10 @@ mod tests {
     }
 
     impl Database for Arc<Remote> {
+        fn wall(&self) -> UnixMs {
+            0
+        }
+
         fn renew(&self) -> Result<(), StoreError> {
             self.ask().map(drop)
         }

@@ -20,7 +20,9 @@ use super::database::{Database, End, Node};
 use super::lease::{self, Lease, TERM};
 use super::near::Span;
 use super::placing::Placed;
+use crate::clock::Stopwatch;
 use crate::domain::secret::Secret;
+use crate::domain::time::UnixMs;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{Key, Tree};
 use link::{Link, Unlinked};
@@ -69,7 +71,11 @@ struct Standing {
 /// What came of asking for the lease.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    Given(Standing),
+    Given {
+        standing: Standing,
+        /// What the database's clock shows.
+        wall: UnixMs,
+    },
     /// Another has it.
     Held {
         by: String,
@@ -78,10 +84,7 @@ enum Asked {
         address: String,
     },
     /// The database does not know of what it acknowledged.
-    Lost {
-        found: i64,
-        known: i64,
-    },
+    Lost { found: i64, known: i64 },
 }
 
 impl Postgres {
@@ -122,6 +125,19 @@ impl Postgres {
         self.0.hearsay.is_found(found);
     }
 
+    /// What went wrong as the store was opened: if a connection was lost meanwhile, or the lease ended, it may pass by itself, as where the
+    /// database is away.
+    pub fn excuse(&self, error: OpenError) -> OpenError {
+        let link = self.0.link.lock().expect("no holder of the lock panics");
+        let is_lost = link.as_ref().is_some_and(|link| link.is_lost());
+        match error {
+            OpenError::Store(_, why) if is_lost || why == StoreError::Unavailable => {
+                OpenError::Away { store: self.to_string(), why: why.to_string() }
+            }
+            error => error,
+        }
+    }
+
     /// Who owns the rows, as this node hears of it.
     pub fn owner(&self) -> watch::Receiver<Option<Arc<Owner>>> {
         self.0.hearsay.owner()
@@ -151,13 +167,20 @@ impl Postgres {
         let (asked, name, address) = (lease.ask(), self.0.name.clone(), self.0.hearsay.address());
         let taken = link.converse(|client| async move { take(&client, (&name, &address), told).await });
         match taken.map_err(|error| self.failed(error))? {
-            Asked::Given(standing) => {
+            Asked::Given { standing, wall } => {
                 self.hear_of(self.0.name.clone(), self.0.hearsay.address());
                 lease.given(asked);
                 *self.0.told() = Told { last: Some((standing.incarnation, standing.group)), was_fenced: false };
                 tracing::info!(node = self.node(), incarnation = standing.incarnation, "this node owns the store now");
                 let (node, group) = (self.clone(), AtomicI64::new(standing.group));
-                Ok(Owned { node, link, lease, incarnation: standing.incarnation, group })
+                Ok(Owned {
+                    node,
+                    link,
+                    lease,
+                    incarnation: standing.incarnation,
+                    group,
+                    wall: (wall, Stopwatch::start()),
+                })
             }
             Asked::Held { by, left_ms, address } => {
                 self.hear_of(by.clone(), address);
@@ -224,7 +247,7 @@ async fn take(client: &Client, own: (&str, &str), told: Told) -> Result<Asked, E
     }
     client.batch_execute("BEGIN").await?;
     let asked = take_within(client, own, told).await;
-    let end = if matches!(asked, Ok(Asked::Given(_))) { "COMMIT" } else { "ROLLBACK" };
+    let end = if matches!(asked, Ok(Asked::Given { .. })) { "COMMIT" } else { "ROLLBACK" };
     let ended = client.batch_execute(end).await;
     let asked = asked?;
     ended.map(|()| asked)
@@ -250,7 +273,8 @@ async fn take_within(client: &Client, (name, address): (&str, &str), told: Told)
     client.execute(sql::MOVE, &[&name, &SHARD]).await?;
     client.execute(sql::FORGET, &[]).await?;
     let begun = client.query_one(sql::BEGIN_ANEW, &[&name, &term_ms(), &address]).await?;
-    Ok(Asked::Given(Standing { incarnation: begun.get(0), group: begun.get(1), left_ms: term_ms() }))
+    let standing = Standing { incarnation: begun.get(0), group: begun.get(1), left_ms: term_ms() };
+    Ok(Asked::Given { standing, wall: begun.get::<_, i64>(2) as u64 })
 }
 
 /// Whether a node may take what another has, which is alive for so long yet. A process that was killed and is there again need not wait
@@ -276,6 +300,8 @@ pub struct Owned {
     incarnation: i64,
     /// The last group that was acknowledged.
     group: AtomicI64,
+    /// What the database's clock showed as it was taken, and since.
+    wall: (UnixMs, Stopwatch),
 }
 
 impl Owned {
@@ -326,6 +352,15 @@ impl Arrays {
             }
         }
         arrays
+    }
+}
+
+impl Drop for Owned {
+    /// Who could not open a store that it has taken, or closes it since something else failed, holds nobody up.
+    fn drop(&mut self) {
+        if self.lease.check().is_ok() {
+            let _ = self.leave();
+        }
     }
 }
 
@@ -396,6 +431,11 @@ impl Database for Owned {
 
     fn lease(&self) -> &Arc<Lease> {
         &self.lease
+    }
+
+    fn wall(&self) -> UnixMs {
+        let (at, since) = self.wall;
+        at + since.elapsed().as_millis() as u64
     }
 
     fn leave(&self) -> Result<(), StoreError> {

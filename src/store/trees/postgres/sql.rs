@@ -111,12 +111,13 @@ VALUES ($1, 0, 0, now(), true, $2, now())
 ON CONFLICT (node) DO UPDATE SET address = excluded.address, seen = excluded.seen
     WHERE hookwheel_nodes.dead OR hookwheel_nodes.until < now()";
 
-/// A node begins anew. Node, milliseconds, where other nodes find it. Gives its incarnation and its last group.
+/// A node begins anew. Node, milliseconds, where other nodes find it. Gives its incarnation, its last group, and what the database's clock
+/// shows: milliseconds since 1970.
 pub const BEGIN_ANEW: &str = "\
 UPDATE hookwheel_nodes
 SET incarnation = incarnation + 1, dead = false, until = clock_timestamp() + $2::bigint * interval '1 millisecond',
     address = $3, seen = now()
-WHERE node = $1 RETURNING incarnation, group_no";
+WHERE node = $1 RETURNING incarnation, group_no, (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// Forgets nodes that have owned nothing for a week and have not been there either.
 pub const FORGET: &str = "\
