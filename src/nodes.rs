@@ -50,6 +50,11 @@ impl Nodes {
         Ok(api::Nodes { listener: self.listener.try_clone()?, tls: Arc::new(tls) })
     }
 
+    /// Others are to own the store for a while, if there are any.
+    pub fn rest(&self) {
+        self.database.rest();
+    }
+
     /// The way to the one that owns the store.
     pub fn way(&self) -> Way {
         Way::to(self.database.owner(), self.keys())

@@ -158,6 +158,13 @@ impl Post {
         Ok(())
     }
 
+    /// Others are to own the store for a while, if there are any.
+    pub fn rest(&self) {
+        if let Some(nodes) = &self.nodes {
+            nodes.rest();
+        }
+    }
+
     /// Says why the store is not this node's: that its database is away is somebody's business.
     fn tell_why(&self, why: &store::OpenError, is_away: bool) -> Result<(), ServeError> {
         let address = self.listener.local_addr()?;

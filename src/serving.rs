@@ -46,8 +46,12 @@ pub async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, St
     };
     loop {
         let heir = match run_at(Clock::real(), config, &checked, &mut post, (asked.clone(), &mut hangups)).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(heir)) => heir,
+            Ok(Left::Stopped) => return Ok(()),
+            Ok(Left::ToHeir(heir)) => heir,
+            Ok(Left::ToOthers) => {
+                post.is_resumed = true;
+                continue;
+            }
             Err(error) => return Err(post.failed(error)),
         };
         let (pid, mut asked) = (heir.pid(), asked.clone());
@@ -68,20 +72,30 @@ pub async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, St
     }
 }
 
-/// Runs a server at a post, until it is asked to stop or somebody takes over: whoever does, and has the store now, is given back.
-/// Asked once more, it stops at once. At each of `hangups` it reads again what it can.
+/// Why a server does not serve any more.
+pub enum Left {
+    /// It was asked to stop.
+    Stopped,
+    /// Another process has the store now.
+    ToHeir(Heir),
+    /// It was drained: another node has the store, or soon will.
+    ToOthers,
+}
+
+/// Runs a server at a post, until it is asked to stop or to let others serve, or another process takes over. Asked to stop once more, it
+/// stops at once. At each of `hangups` it reads again what it can.
 pub async fn run_at(
     clock: Clock,
     config: &mut Config,
     checked: &Checked,
     post: &mut Post,
     (asked, hangups): (watch::Receiver<u32>, &mut Signal),
-) -> Result<Option<Heir>, ServeError> {
-    let Some(opened) = open(&clock, config, checked, post, asked.clone()).await? else { return Ok(None) };
+) -> Result<Left, ServeError> {
+    let Some(opened) = open(&clock, config, checked, post, asked.clone()).await? else { return Ok(Left::Stopped) };
     let mut serving = Serving::start(clock, config, checked, post, opened).await?;
-    let heir = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
-    serving.stop(config, post, heir.as_ref(), asked).await?;
-    Ok(heir)
+    let left = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
+    serving.stop(config, post, &left, asked).await?;
+    Ok(left)
 }
 
 /// Opens the store, unless it is asked to stop before.
@@ -190,15 +204,15 @@ impl Serving {
         Ok(Self { guard, store, committing, telemetry, exporting, deliver, api, listening, control })
     }
 
-    /// Serves until it is asked to stop, or somebody takes over, who is given back. What is read again meanwhile stays in `config`,
-    /// if this process goes on after all.
+    /// Serves until it is asked to stop or to let others serve, or another process takes over. What is read again meanwhile stays in
+    /// `config`, if this process goes on after all.
     async fn until_asked(
         &mut self,
         config: &mut Config,
         checked: &Checked,
         post: &Post,
         (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
-    ) -> Option<Heir> {
+    ) -> Left {
         let mut now = config.clone();
         let live = Live {
             config: &mut now,
@@ -211,17 +225,18 @@ impl Serving {
         };
         let handle = self.deliver.handle();
         let stuck = || self.store.pulse().stuck().or_else(|| handle.stuck());
-        let heir = tokio::select! {
+        let left = tokio::select! {
             biased;
-            _ = asked.wait_for(|asked| *asked > 0) => None,
-            heir = post.heir(config, self.control.as_ref(), &self.store) => Some(heir),
-            () = live.reload_when_asked(hangups) => None,
-            () = supervisor::keep_awake(stuck) => None,
+            _ = asked.wait_for(|asked| *asked > 0) => Left::Stopped,
+            heir = post.heir(config, self.control.as_ref(), &self.store) => Left::ToHeir(heir),
+            () = self.api.drained() => Left::ToOthers,
+            () = live.reload_when_asked(hangups) => Left::Stopped,
+            () = supervisor::keep_awake(stuck) => Left::Stopped,
         };
         *config = now;
         // Whoever looks for a server here finds the next one.
         self.control = None;
-        heir
+        left
     }
 
     /// Stops in order, and leaves the socket to whoever goes on with it.
@@ -229,21 +244,30 @@ impl Serving {
         self,
         config: &Config,
         post: &Post,
-        heir: Option<&Heir>,
+        left: &Left,
         mut asked: watch::Receiver<u32>,
     ) -> Result<(), ServeError> {
-        tracing::info!("stopping");
-        if heir.is_some() {
-            fail::fail_point!("take_over.given");
+        match left {
+            Left::Stopped => {
+                tracing::info!("stopping");
+                supervisor::stopping();
+            }
+            Left::ToHeir(_) => {
+                tracing::info!("stopping");
+                fail::fail_point!("take_over.given");
+                // It may come to nothing.
+                supervisor::status("another process takes over");
+            }
+            Left::ToOthers => {
+                tracing::info!("this node is drained: another one is to own the store");
+                supervisor::status("another node takes over");
+                post.rest();
+            }
         }
-        match heir {
-            None => supervisor::stopping(),
-            // It may come to nothing.
-            Some(_) => supervisor::status("another process takes over"),
-        }
-        let door = if post.is_given || heir.is_some() { Door::GoesOn } else { Door::Closes };
-        // The first signal stops, and the next one hastens; while another process takes over the first does.
-        let next_signal = u32::from(heir.is_none()) + 1;
+        let is_stopped = matches!(left, Left::Stopped);
+        let door = if post.is_given || !is_stopped { Door::GoesOn } else { Door::Closes };
+        // The first signal stops, and the next one hastens; while somebody takes over the first does.
+        let next_signal = u32::from(is_stopped) + 1;
         let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
         let Self { store, committing, deliver, listening, api, .. } = self;
         // Nothing of it lasts for longer than it may.
@@ -252,7 +276,7 @@ impl Serving {
         store.close();
         let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
         supervisor::patient_with(closed, || store.pulse().stuck()).await?;
-        if let Some(heir) = heir {
+        if let Left::ToHeir(heir) = left {
             tracing::info!(pid = heir.pid(), "the store is closed for the process that takes over");
             // An error means that it has gone, which shows as it is waited for.
             let _ = heir.released();

@@ -121,7 +121,7 @@ fn routes(to: &mut impl TakesRoutes) {
         .service(people::routes::list_sessions)
         .service(people::routes::end_session)
         .service(people::routes::end_sessions);
-    to.service(settings::list).service(nodes::list);
+    to.service(settings::list).service(nodes::list).service(nodes::drain);
     to.service(dialects::routes::list).service(dialects::routes::show);
     to.service(event_types::routes::list)
         .service(event_types::routes::create)

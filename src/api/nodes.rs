@@ -1,17 +1,22 @@
 //! The nodes that share a store in a database: which of them owns it, and who stands by.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, get, post, web};
 use serde::Serialize;
 
 use crate::api::Api;
 use crate::api::access::auth::{Admin, May};
 use crate::api::http::page::PageReply;
 use crate::api::http::problem::Problem;
+use crate::api::http::reply::Reply;
 use crate::domain::time::{UnixMs, rfc3339};
 use crate::store::Node;
 
 /// One that stands by says so each second or so: who has not for so long is not there.
 const GONE_MS: u64 = 10_000;
+/// The state of the one that owns the store.
+const OWNER: &str = "owner";
+/// And of one that could.
+const STANDING_BY: &str = "standing_by";
 
 /// A node that shares the store with others.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -36,8 +41,8 @@ pub struct NodeView {
 impl NodeView {
     fn of(node: Node, now: UnixMs) -> Self {
         let state = match (node.is_owner, node.seen_ms < GONE_MS) {
-            (true, _) => "owner",
-            (false, true) => "standing_by",
+            (true, _) => OWNER,
+            (false, true) => STANDING_BY,
             (false, false) => "gone",
         };
         let seen_ms = if node.is_owner { 0 } else { node.seen_ms };
@@ -61,10 +66,45 @@ impl NodeView {
 )]
 #[get("/api/v1/nodes")]
 pub async fn list(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(PageReply::whole(all(&api).await?)))
+}
+
+/// Let another node own the store
+///
+/// What the node is at ends in order, as in a stop: attempts that are out are waited for, events are taken meanwhile, and who comes in between
+/// is served by the next owner. The node stands by from then on, and for a minute takes nothing that another one could take: time to stop it,
+/// or to look at how the others do. A node that owns nothing stays as it is.
+#[utoipa::path(
+    operation_id = "server.nodes.drain", security(("key" = ["admin"])),
+    params(("name" = String, Path, description = "Its name (`cluster.node`)")),
+    responses((status = 200, description = "The node, as it stood when this was asked", body = Reply<NodeView>))
+)]
+#[post("/api/v1/nodes/{name}/drain")]
+pub async fn drain(tenant: May<Admin>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let mut nodes = all(&api).await?;
+    if nodes.is_empty() {
+        return Err(Problem::wrong_state(
+            "this server shares its store with no other node: store.url names no database",
+        ));
+    }
+    let others_wait = nodes.iter().any(|node| node.state == STANDING_BY);
+    let at = nodes.iter().position(|node| node.name == *name).ok_or_else(|| Problem::not_found("node"))?;
+    let node = nodes.swap_remove(at);
+    if node.state == OWNER {
+        if !others_wait {
+            return Err(Problem::wrong_state("no other node stands by that could own the store: start one first"));
+        }
+        api.store.note_drained(tenant.actor(), node.name.clone()).await?;
+        api.draining.notify_one();
+    }
+    Ok(Reply::ok(node))
+}
+
+/// All nodes, by name.
+pub async fn all(api: &Api) -> Result<Vec<NodeView>, Problem> {
     let (store, now) = (api.store.clone(), api.clock.now());
     let nodes = web::block(move || store.nodes()).await??;
-    let shown: Vec<_> = nodes.into_iter().map(|node| NodeView::of(node, now)).collect();
-    Ok(HttpResponse::Ok().json(PageReply::whole(shown)))
+    Ok(nodes.into_iter().map(|node| NodeView::of(node, now)).collect())
 }
 
 #[cfg(test)]

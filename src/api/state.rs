@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use crate::api::access::failures::Failures;
@@ -209,6 +210,8 @@ pub struct Api {
     /// The operator's identity provider, if there is one.
     pub(crate) provider: Option<Provider>,
     pub(crate) connections: Arc<Connections>,
+    /// Told once this node is to let another one own the store.
+    pub(crate) draining: Notify,
     /// What bodies that are on their way hold.
     pub(crate) bodies: Arc<ByteBudget>,
     /// Room for webhooks whose endpoints are asked after the reply that made them.
@@ -251,6 +254,7 @@ impl Api {
             halfway: Halfway::new(halfway),
             provider: settings.people.sign_on.clone().map(Provider::new),
             connections: Arc::new(Connections::new(&settings.limits)),
+            draining: Notify::new(),
             bodies: ByteBudget::new(settings.bodies_bytes_max),
             asked_later: ByteBudget::new(ASKED_LATER_BYTES_MAX),
             polls: ByteBudget::new(POLLS_MAX * POLL_BYTES),
@@ -273,6 +277,11 @@ impl Api {
         self.calls.apply(settings.limits.calls_per_minute);
         self.events.apply(settings.limits.events_per_second);
         self.settings.store(Arc::new(settings));
+    }
+
+    /// Waits until somebody wants another node to own the store.
+    pub async fn drained(&self) {
+        self.draining.notified().await;
     }
 
     /// Who is connected.

@@ -258,6 +258,8 @@ parts! {
     server_nodes ServerNodes {
         /// List the nodes that share the store.
         "server.nodes.list" list GET "/api/v1/nodes" () pages;
+        /// Let another node own the store.
+        "server.nodes.drain" drain POST "/api/v1/nodes/{name}/drain" (name) plain;
     }
     /// The clock that retention goes by. For the operator.
     server_retention_clock ServerRetentionClock {

@@ -234,6 +234,18 @@ impl Store {
         self.0.keeping.at(self.0.clock.now())
     }
 
+    /// A node is drained, somebody says: it stands in the audit log of the account that exists from the start.
+    pub async fn note_drained(&self, by: Actor, node: String) -> Result<(), Refusal> {
+        let change = move |staging: &mut Staging<'_>| {
+            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+            if let Some(account) = account {
+                staging.note_deed(by, Deed::new(account, "node.drained", node));
+            }
+            Ok(())
+        };
+        self.change(0, change).await
+    }
+
     /// The machine's clock is right, somebody says: the keeping clock goes on to it. It stands in the audit log of the
     /// account that exists from the start.
     pub async fn trust_clock(&self, by: Actor) -> Result<(), Refusal> {

@@ -195,6 +195,7 @@ const ROUTES: &str = "
     POST /api/v1/guard/explain
     POST /api/v1/jobs/{id}/cancel
     POST /api/v1/master-keys/reload
+    POST /api/v1/nodes/{name}/drain
     POST /api/v1/retention-clock/trust
     POST /api/v1/shape/try
     POST /api/v1/users

@@ -174,6 +174,47 @@ fn a_node_that_stands_by_outlives_its_connections_to_the_database() {
 }
 
 #[test]
+fn an_owner_that_is_drained_lets_another_go_on_until_nobody_else_does() {
+    let Some(postgres) = Postgres::start("an owner that is drained") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let (one, other) = (Node::of(&url, "one"), Node::of(&url, "other"));
+    let mut server = one.start();
+    let mut client = server.client();
+    webhook(&mut client, &receiver);
+    let drain = |client: &mut Client, name: &str| client.post(&format!("/api/v1/nodes/{name}/drain"), &json!({}));
+    let refused = drain(&mut client, "one");
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (409, Some("wrong_state")));
+    assert_eq!(drain(&mut client, "two").status, 404);
+    let other = other.stand_by();
+    let mut through = other.client();
+    assert_eq!(drain(&mut through, "other").data(200)["state"], "standing_by", "there is nothing to drain");
+    let (is_over, taken, address) = (AtomicBool::new(false), AtomicUsize::new(0), server.address);
+    let (accepted, refused) = std::thread::scope(|scope| {
+        let over = Over(&is_over);
+        let publishing = scope.spawn(|| publish_until(&is_over, &taken, address));
+        assert_eq!(drain(&mut through, "one").data(200)["state"], "owner");
+        // The socket of the one that was drained goes on: whoever comes there is served by the other.
+        server.process.line("this node stands by");
+        drop(over);
+        publishing.join().expect("it does not panic")
+    });
+    println!("{} were taken through a drain, {refused} were asked to come again", accepted.len());
+    let mut other = other.turn();
+    let expected =
+        [("one", "standing_by"), ("other", "owner")].map(|(name, state)| (name.to_owned(), state.to_owned()));
+    assert_eq!(states(server.address), expected);
+    let mut client = server.client();
+    accepted.iter().for_each(|id| until_delivered(&mut client, id));
+    let entry = client.get("/api/v1/audit?action=node.drained&limit=1").json()["data"][0].clone();
+    assert_eq!(entry["target"], "one", "{entry}");
+    // It takes what nobody else could take.
+    other.process.kill_now();
+    server.process.line("events are taken again");
+    server.client().until_ready_says(200);
+    accepted.iter().for_each(|id| until_delivered(&mut server.client(), id));
+}
+
+#[test]
 fn while_nobody_owns_the_store_a_node_lives_and_asks_to_come_again() {
     let Some(postgres) = Postgres::start("no owner") else { return };
     let (url, receiver) = (postgres.database("wheel"), receiver());

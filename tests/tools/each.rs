@@ -106,6 +106,7 @@ fn people(place: &Place) {
     let audit = place.tool(&["audit", "list", "--limit", "1", "--json"]).object();
     assert_eq!(Some(&audit), rows(place, "/api/v1/audit?limit=1").first());
     assert!(place.tool(&["nodes", "list", "--json"]).objects().is_empty(), "nobody shares a directory");
+    assert_eq!(place.tool(&["nodes", "drain", "one"]).code, Some(1));
     // A deletion is a job, which is waited for.
     assert!(place.tool(&["accounts", "delete", "acme", "--yes"]).done().contains("done"));
     assert_eq!(place.tool(&["accounts", "show", "acme"]).code, Some(1));

@@ -36,7 +36,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("", "tag") => json!("billing"),
         ("", "text") => json!("acme"),
         ("", "channel") => json!("eu"),
-        ("Node", "name") => json!("hookwheel-1"),
+        ("Node" | "nodes", "name") => json!("hookwheel-1"),
         ("Node", "state") => json!("owner"),
         ("Node", "address") => json!("10.0.0.5:7081"),
         ("Node", "lease_ms") => json!(3_200),

@@ -23,6 +23,7 @@ const VERBS: &[&str] = &[
     "delete",
     "disable",
     "discard",
+    "drain",
     "enable",
     "explain",
     "export",

@@ -295,12 +295,15 @@ static NODES: Noun = Noun {
     name: "nodes",
     one: "node",
     about: "The servers that share a store in a database, and which of them owns it",
-    examples: "  hookwheel nodes list",
-    verbs: &[verb("list", Rows, "server.nodes.list", "List the nodes that share the store, by name").showing(&[
-        plain("name", "name", 0),
-        state("state", "state"),
-        plain("address", "address", 1),
-        number("lease ms", "lease_ms", 3),
-        when("seen", "seen_at", 2),
-    ])],
+    examples: "  hookwheel nodes list\n  hookwheel nodes drain one",
+    verbs: &[
+        verb("list", Rows, "server.nodes.list", "List the nodes that share the store, by name").showing(&[
+            plain("name", "name", 0),
+            state("state", "state"),
+            plain("address", "address", 1),
+            number("lease ms", "lease_ms", 3),
+            when("seen", "seen_at", 2),
+        ]),
+        verb("drain", Act, "server.nodes.drain", "Let another node own the store; the node stands by then"),
+    ],
 };

@@ -1,4 +1,4 @@
-//! The machines that serve: whether each is ready, what it is busy with, and what waits. Today there is one.
+//! The machines that serve: which of them owns the store, whether that is ready, what it is busy with, and what waits.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::api::access::auth::Oversees;
 use crate::api::across::{Node, nodes};
 use crate::api::door::connections::Admitted;
+use crate::api::nodes::{NodeView, all};
 use crate::dashboard::away::Away;
 use crate::dashboard::frame::{Page, Part};
 use crate::dashboard::parts::gauge::gauge;
@@ -31,14 +32,41 @@ pub fn routes(to: &mut web::ServiceConfig) {
 async fn show(seat: Looks<Oversees>, api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Away> {
     let here = request.conn_data::<Arc<Admitted>>().map(|admitted| admitted.here);
     let listens = here.unwrap_or_else(|| request.app_config().local_addr()).to_string();
+    let shared = all(&api).await?;
     let body = html! {
-        p { "This server is one machine: it accepts, stores and delivers by itself, and there is no other to take over. Its data \
-             directory is all of it, so back that up." }
+        @if shared.is_empty() {
+            p { "This server is one machine: it accepts, stores and delivers by itself, and there is no other to take over. Its data \
+                 directory is all of it, so back that up." }
+        } @else {
+            p { "These nodes share the store in a database. One of them owns it, and answers this; the others hand on what comes to \
+                 them, and go on where it ends. " code { "hookwheel nodes drain" } " lets another one own it." }
+        }
         section #nodes data-refresh="5" {
+            (sharing(&shared))
             @for node in nodes(&api) { (one(&seat, &api, &node, &listens)) }
         }
     };
     Ok(Page::new("Nodes", Part::Nodes).show(&seat, &body))
+}
+
+/// Those that share the store.
+fn sharing(nodes: &[NodeView]) -> Markup {
+    let how = |node: &NodeView| match node.state {
+        "owner" => state(Meaning::Well, "owns the store"),
+        "standing_by" => state(Meaning::Well, "stands by"),
+        _ => state(Meaning::Dead, "gone"),
+    };
+    html! {
+        @if !nodes.is_empty() { div.table tabindex="0" { table {
+            thead { tr { th scope="col" { "Node" } th scope="col" { "State" } th scope="col" { "Others find it at" } th scope="col" { "Lease" } } }
+            tbody { @for node in nodes { tr {
+                td { (node.name) }
+                td { (how(node)) }
+                td { code { (node.address) } }
+                td { @if let Some(ms) = node.lease_ms { (amount::took(ms)) " more" } }
+            } } }
+        } } }
+    }
 }
 
 fn one(seat: &Seat, api: &Api, node: &Node, listens: &str) -> Markup {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sled::IVec;
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub use owner::{Owner, Whereabouts};
 pub use sql::SCHEMA;
 use target::Target;
 
+/// For so long a node that was drained leaves the rows to others.
+const REST: Duration = Duration::from_secs(60);
 /// All rows are of one shard.
 const SHARD: i16 = 0;
 
@@ -48,6 +51,8 @@ struct Own {
     link: Mutex<Option<Arc<Link>>>,
     told: Mutex<Told>,
     hearsay: Hearsay,
+    /// Since when it leaves the rows to others.
+    rests: Mutex<Option<Stopwatch>>,
 }
 
 /// What the database has told this process.
@@ -83,6 +88,8 @@ enum Asked {
         /// Where it is found, as far as is known.
         address: String,
     },
+    /// Nobody has it, and another may take it before.
+    Left { to: String },
     /// The database does not know of what it acknowledged.
     Lost { found: i64, known: i64 },
 }
@@ -91,8 +98,8 @@ impl Postgres {
     /// The database of a URL, whose password may be in a file, for a node of this name.
     pub fn at(url: Secret, password_file: Option<PathBuf>, node: impl Into<String>) -> Self {
         let (target, name) = (Target::parse(&url), node.into());
-        let (link, told, hearsay) = Default::default();
-        Self(Arc::new(Own { target, password_file, name, link, told, hearsay }))
+        let (link, told, hearsay, rests) = Default::default();
+        Self(Arc::new(Own { target, password_file, name, link, told, hearsay, rests }))
     }
 
     /// Whether it can be asked at all, as far as that is seen without asking.
@@ -138,6 +145,11 @@ impl Postgres {
         }
     }
 
+    /// For a minute it takes nothing that another node could take.
+    pub fn rest(&self) {
+        *self.0.rests.lock().expect("no holder of the lock panics") = Some(Stopwatch::start());
+    }
+
     /// Who owns the rows, as this node hears of it.
     pub fn owner(&self) -> watch::Receiver<Option<Arc<Owner>>> {
         self.0.hearsay.owner()
@@ -165,7 +177,8 @@ impl Postgres {
         let link = self.link()?;
         let (lease, told) = (Arc::<Lease>::default(), *self.0.told());
         let (asked, name, address) = (lease.ask(), self.0.name.clone(), self.0.hearsay.address());
-        let taken = link.converse(|client| async move { take(&client, (&name, &address), told).await });
+        let rests = self.0.rests.lock().expect("no holder of the lock panics").is_some_and(|at| at.elapsed() < REST);
+        let taken = link.converse(|client| async move { take(&client, (&name, &address), (told, rests)).await });
         match taken.map_err(|error| self.failed(error))? {
             Asked::Given { standing, wall } => {
                 self.hear_of(self.0.name.clone(), self.0.hearsay.address());
@@ -186,6 +199,10 @@ impl Postgres {
                 self.hear_of(by.clone(), address);
                 self.stand_by(&link);
                 Err(OpenError::Held { store: self.to_string(), by, left_ms: left_ms.max(0) as u64 })
+            }
+            Asked::Left { to } => {
+                self.stand_by(&link);
+                Err(OpenError::Held { store: self.to_string(), by: to, left_ms: 0 })
             }
             Asked::Lost { found, known } => {
                 Err(OpenError::Forgotten { store: self.to_string(), found: found as u64, known: known as u64 })
@@ -238,12 +255,15 @@ impl fmt::Debug for Postgres {
 }
 
 /// Takes the lease in one transaction, after whatever its owner writes right now. While another has it, nobody is held up for the question.
-async fn take(client: &Client, own: (&str, &str), told: Told) -> Result<Asked, Error> {
+async fn take(client: &Client, own: (&str, &str), (told, rests): (Told, bool)) -> Result<Asked, Error> {
     if let Some(owner) = client.query_opt(sql::PEEK, &[&SHARD]).await? {
         let (by, left_ms, address): (String, i64, String) = (owner.get(0), owner.get(1), owner.get(2));
         if !is_free((&by, left_ms), own.0, told) {
             return Ok(Asked::Held { by, left_ms, address });
         }
+    }
+    if rests && let Some(other) = client.query_opt(sql::ANOTHER, &[&own.0]).await? {
+        return Ok(Asked::Left { to: other.get(0) });
     }
     client.batch_execute("BEGIN").await?;
     let asked = take_within(client, own, told).await;

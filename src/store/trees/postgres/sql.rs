@@ -86,6 +86,10 @@ pub const PEEK: &str = "\
 SELECT node, CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END, address
 FROM hookwheel_shards JOIN hookwheel_nodes USING (node) WHERE shard = $1";
 
+/// Another node that was there a moment ago: it looks several times in a second whether there is something to take. Node.
+pub const ANOTHER: &str = "\
+SELECT node FROM hookwheel_nodes WHERE node <> $1 AND seen > now() - interval '3 seconds' ORDER BY seen DESC LIMIT 1";
+
 /// Who has a shard; nobody else moves it meanwhile.
 pub const OWNER: &str = "SELECT node FROM hookwheel_shards WHERE shard = $1 FOR UPDATE";
 
