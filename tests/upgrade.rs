@@ -148,5 +148,5 @@ fn a_version_says_what_it_is_built_of() {
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
     assert!(about["features"].is_array() && about.get("commit").is_some(), "{about}");
     let (code, output) = run(dir.path(), &["version"]);
-    assert!(code == Some(0) && output.contains("store format  12"), "{output}");
+    assert!(code == Some(0) && output.contains("store format  13"), "{output}");
 }

@@ -77,7 +77,10 @@ pub async fn list(_: May<Admin>, api: web::Data<Api>) -> Result<HttpResponse, Pr
 #[utoipa::path(
     operation_id = "server.nodes.drain", security(("key" = ["admin"])),
     params(("name" = String, Path, description = "Its name (`cluster.node`)")),
-    responses((status = 200, description = "The node, as it stood when this was asked", body = Reply<NodeView>))
+    responses(
+        (status = 200, description = "The node, as it stood when this was asked", body = Reply<NodeView>),
+        (status = 409, description = "No other node is there that could own the store"),
+    )
 )]
 #[post("/api/v1/nodes/{name}/drain")]
 pub async fn drain(tenant: May<Admin>, api: web::Data<Api>, name: web::Path<String>) -> Result<HttpResponse, Problem> {

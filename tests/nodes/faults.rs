@@ -259,7 +259,7 @@ fn at(postgres: &Postgres) -> SocketAddr {
 
 /// Looks again and again until it is so.
 #[track_caller]
-fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
     let watch = Stopwatch::start();
     while !is_so() {
         assert!(watch.elapsed() < DEADLINE, "{otherwise}");

@@ -13,7 +13,7 @@ use crate::support::lines::{self, until};
 use crate::support::process::KEY;
 use crate::support::raw::Raw;
 use crate::support::{Client, Cut, DEADLINE, Postgres, Proxy};
-use crate::{MASTER_KEY, Node, publish, receiver, until_delivered, webhook};
+use crate::{MASTER_KEY, Node, faults, publish, receiver, until_delivered, webhook};
 
 /// The nodes and how they stand, as the owner tells through the one of this address; none while nobody does.
 fn states(through: SocketAddr) -> Vec<(String, String)> {
@@ -162,12 +162,18 @@ fn a_node_that_stands_by_outlives_its_connections_to_the_database() {
     let server = Node::of(&url, "one").start();
     let way = Proxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, postgres.port)));
     let other = Node::of(&url.replace(&postgres.port.to_string(), &way.address.port().to_string()), "other");
-    let mut other = other.stand_by();
-    for _ in 0..3 {
-        // In the middle of a question.
+    let other = other.stand_by();
+    let asking =
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE '%JOIN hookwheel_nodes%' AND pid <> pg_backend_pid()";
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        faults::until("it asks nothing any more", || {
+            let before = std::mem::replace(&mut seen, postgres.ask("wheel", asking));
+            !seen.is_empty() && seen != before
+        });
+        // In the middle of a question: whose the store is, or that it stands by.
         way.cut(Cut::Answer);
-        other.process.line("connection closed");
-        other.process.line("is owned by the node one");
+        faults::until("it asks nothing any more", || way.has_cut());
     }
     assert!(server.terminate().success());
     other.turn().client().until_ready_says(200);

@@ -226,6 +226,7 @@ where
 impl Entrance {
     /// A connection that there is room for, after its handshake, and whose it is. Another node may have it.
     async fn let_in(&self, mut stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
+        answer_at_once(&stream);
         let (front, peer) = ((self.front)(), stream.peer_addr().ok()?);
         let admitted = self.connections.admit(&stream, self.tls.is_some(), &front)?;
         if let Some(elsewhere) = self.elsewhere.as_ref().filter(|elsewhere| elsewhere.may_have()) {
@@ -238,6 +239,7 @@ impl Entrance {
 
     /// The same of one that another node hands on.
     async fn let_in_by_node(&self, stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
+        answer_at_once(&stream);
         let handshake = self.node_handshakes.try_acquire().ok()?;
         let tls = self.nodes.as_ref()?();
         let tls = tls.map_err(|why| tracing::error!(why, "another node cannot be answered")).ok()?;
@@ -267,6 +269,13 @@ impl Entrance {
         };
         Some((paced, Some(peer)))
     }
+}
+
+/// What is written goes, and does not wait until the other side has acknowledged what went before: that may take it 40 ms, and after a
+/// handshake there always is something.
+fn answer_at_once(stream: &TcpStream) {
+    // A connection that has ended shows as it is read.
+    let _ = stream.set_nodelay(true);
 }
 
 /// The connection as its proxy says, if there is room for it with its client.
