@@ -33,7 +33,7 @@ pub struct Post {
     is_open: bool,
     /// Whoever was taken over waits to hear what becomes of it.
     taken: Option<Taken>,
-    /// Somebody has taken over before, and has not got far.
+    /// This process has served before: whoever took over has not got far, or it was drained.
     pub is_resumed: bool,
     /// The other nodes, where there can be any.
     pub nodes: Option<Nodes>,

@@ -424,6 +424,7 @@ impl Committer {
             self.pause = (self.pause * 2).clamp(REOPEN_PAUSE_MIN, REOPEN_PAUSE_MAX);
             let failed = |error| OpenError::of(&self.inner.settings.path, error);
             let opened = self.inner.open_disk().and_then(|trees| {
+                let _kept = trees.keep_lease();
                 trees.set_clock(&self.inner.clock);
                 let last = rows::last_id_and_event_bytes(&trees).map_err(failed)?.0;
                 self.carried.to_come = ToCome::read(&trees, self.inner.settings.fan_out_max).map_err(failed)?;

@@ -60,6 +60,9 @@ fn open_now(settings: Settings, clock: Clock, mut dice: Dice) -> Result<(Store, 
         let _ = trees.close();
         return Err(OpenError::RestoredInPart(path.display().to_string()));
     }
+    // A large store is read for longer than a lease lasts.
+    let _kept = trees.keep_lease();
+    fail::fail_point!("store.read");
     trees.set_clock(&clock);
     check_master_keys(&settings, &trees, &keys)?;
     let keeping = Keeping::at_start(&trees, &clock).map_err(|error| OpenError::Store(path.clone(), error))?;

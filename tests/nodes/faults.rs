@@ -389,8 +389,12 @@ struct Heard(BTreeMap<(String, usize), Vec<usize>>);
 
 impl Heard {
     /// An event whose order matters arrives for the first time only after the one before it of its publisher has.
-    fn hear(&mut self, path: &str, body: &[u8]) {
-        let body: Value = serde_json::from_slice(body).expect("JSON");
+    fn hear(&mut self, path: &str, message: &Message) {
+        // All nodes go by the database's clock, whatever their own.
+        let signed_at = message.header("webhook-timestamp").and_then(|text| text.parse::<u64>().ok());
+        let off = signed_at.expect("seconds").abs_diff(Clock::real().wall() / 1000);
+        assert!(off < 15 * 60, "it is signed {off} s off");
+        let body: Value = serde_json::from_slice(&message.body).expect("JSON");
         let data = &body["data"];
         let number = |value: &Value| value.as_str().map_or(value.as_u64(), |text| text.parse().ok());
         let [publisher, serial] =
@@ -434,11 +438,7 @@ fn whatever_breaks_nothing_that_was_answered_is_lost_and_nothing_is_mixed() {
     let heard = Arc::new(Mutex::new(Heard::default()));
     let hears = heard.clone();
     let receiver = Receiver::start(move |path, message| {
-        // All nodes go by the database's clock, whatever their own.
-        let signed_at = message.header("webhook-timestamp").and_then(|text| text.parse::<u64>().ok());
-        let off = signed_at.expect("seconds").abs_diff(Clock::real().wall() / 1000);
-        assert!(off < 15 * 60, "it is signed {off} s off");
-        hears.lock().expect("no holder panics").hear(path, &message.body);
+        hears.lock().expect("no request was wrong").hear(path, message);
         Answer::Status(200)
     });
     for (path, order, in_flight) in WEBHOOKS {

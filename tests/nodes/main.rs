@@ -248,6 +248,16 @@ fn a_database_that_forgot_what_it_acknowledged_is_told_and_not_gone_on_with() {
 }
 
 #[test]
+fn a_store_that_is_read_for_longer_than_a_lease_lasts_is_served() {
+    let Some(postgres) = Postgres::start("a store that takes long to read") else { return };
+    let url = postgres.database("wheel");
+    let node = Node::of(&url, "one").with("FAILPOINTS", "store.read=sleep(5000)");
+    let server = node.start();
+    assert_eq!(server.client().get("/health/ready").status, 200);
+    assert_eq!(postgres.ask("wheel", "SELECT incarnation FROM hookwheel_nodes"), ["1"], "it was its own all along");
+}
+
+#[test]
 fn two_nodes_of_one_name_do_not_take_turns() {
     let Some(postgres) = Postgres::start("two nodes of one name") else { return };
     let url = postgres.database("wheel");

@@ -19,7 +19,8 @@ pub(super) fn into_database<T, E: From<OpenError>>(
 ) -> Result<T, E> {
     let failed = |error| OpenError::of(&settings.path, error);
     let trees = Trees::open(settings, Arc::default())?;
-    let filled = trees.hold(|| -> Result<T, E> {
+    let kept = trees.keep_lease();
+    let filling = || -> Result<T, E> {
         let is_begun = is_being_restored(&trees).map_err(failed)?;
         if !is_begun && !is_empty(&trees).map_err(failed)? {
             return Err(OpenError::IsThere(settings.path.display().to_string()).into());
@@ -28,7 +29,9 @@ pub(super) fn into_database<T, E: From<OpenError>>(
         let filled = fill(&trees)?;
         mark_restoring(&trees, false).map_err(failed)?;
         Ok(filled)
-    });
+    };
+    let filled = filling();
+    drop(kept);
     // Who fails here leaves the lease to its end.
     let closed = trees.close().map_err(failed);
     let filled = filled?;

@@ -3,6 +3,8 @@
 //! clocks are.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
@@ -14,6 +16,8 @@ pub const TERM: Duration = Duration::from_secs(4);
 const MARGIN: Duration = Duration::from_secs(1);
 /// How old a lease is when it is renewed.
 const RENEWED_AFTER: Duration = Duration::from_secs(1);
+/// Between two looks whether it is to be renewed, where nothing is written meanwhile.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// A lease, which is not held before it is taken.
 #[derive(Debug)]
@@ -77,6 +81,29 @@ impl Lease {
     }
 }
 
+/// A lease that is kept, by a thread of its own, for as long as this is there.
+pub struct KeptLease {
+    is_there: Option<mpsc::Sender<()>>,
+    keeping: Option<JoinHandle<()>>,
+}
+
+impl KeptLease {
+    /// `renew` renews it, if it is time to; where it cannot, nothing more is tried: that shows at the next question.
+    pub fn by(renew: impl Fn() -> bool + Send + 'static) -> Self {
+        let (is_there, gone) = mpsc::channel::<()>();
+        let keep = move || while gone.recv_timeout(LOOK_PAUSE) == Err(RecvTimeoutError::Timeout) && renew() {};
+        Self { is_there: Some(is_there), keeping: Some(std::thread::spawn(keep)) }
+    }
+}
+
+impl Drop for KeptLease {
+    fn drop(&mut self) {
+        self.is_there = None;
+        // A panic of it has been told, and the lease shows what it is.
+        let _ = self.keeping.take().map(JoinHandle::join);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +123,19 @@ mod tests {
         assert_eq!(lease.check(), Ok(()));
         lease.lost();
         assert_eq!(lease.check(), Err(StoreError::Unavailable));
+    }
+
+    #[test]
+    fn a_lease_is_kept_until_what_keeps_it_is_gone_or_cannot() {
+        let (tell, told) = mpsc::channel();
+        let kept = KeptLease::by(move || tell.send(()).is_ok());
+        (0..2).for_each(|_| told.recv().unwrap());
+        drop(kept);
+        told.try_iter().for_each(drop);
+        assert_eq!(told.try_recv(), Err(mpsc::TryRecvError::Disconnected), "nobody looks any more");
+        let (tell, told) = mpsc::channel();
+        let _kept = KeptLease::by(move || tell.send(()).is_err());
+        told.recv().unwrap();
+        assert!(told.recv().is_err(), "it is not tried again");
     }
 }

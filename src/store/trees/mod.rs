@@ -32,7 +32,6 @@ mod writes;
 use std::collections::VecDeque;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use sled::IVec;
@@ -48,6 +47,7 @@ pub use database::Node;
 use files::free_bytes_at;
 pub use held::Row;
 use late::{Changing, LATE, Late, Merged};
+use lease::KeptLease;
 use ledger::Ledger;
 use lying::{In, RowsOf};
 use on_database::OnDatabase;
@@ -57,9 +57,6 @@ use rows::Closing;
 pub use rows::Rows;
 use unpacking::Unpacking;
 pub use writes::Writes;
-
-/// Between two looks whether a lease is to be renewed.
-const HELD_PAUSE: Duration = Duration::from_millis(500);
 
 /// The open trees.
 pub struct Trees {
@@ -349,18 +346,12 @@ impl Trees {
         }
     }
 
-    /// Does what takes long between two writes, and keeps the lease meanwhile, if there is one.
-    pub fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
-        let In::Database(database) = &self.of else { return work() };
-        let (working, is_done) = mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                while is_done.recv_timeout(HELD_PAUSE) == Err(RecvTimeoutError::Timeout) && database.renew().is_ok() {}
-            });
-            let worked = work();
-            drop(working);
-            worked
-        })
+    /// Keeps the lease for as long as what is given is there, if there is one: for what takes long without a write.
+    pub fn keep_lease(&self) -> Option<KeptLease> {
+        match &self.of {
+            In::Database(database) => Some(database.keep_lease()),
+            In::Sled(_) | In::Memory(_) => None,
+        }
     }
 
     /// The sum over all rows that are there but the one that the sum is kept in, read one after the other.

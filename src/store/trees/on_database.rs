@@ -9,7 +9,7 @@ use sled::IVec;
 
 use super::database::{Database, End, Node, row};
 use super::held::Row;
-use super::lease::Lease;
+use super::lease::{KeptLease, Lease};
 use super::ledger;
 use super::near::{Known, Near, Outer, Span};
 use super::placing::Placed;
@@ -91,6 +91,12 @@ impl OnDatabase {
     /// Renews the lease, if it is time to.
     pub fn renew(&self) -> Result<(), StoreError> {
         if self.lease().due_in().is_zero() { self.0.database.renew() } else { Ok(()) }
+    }
+
+    /// Keeps the lease for as long as what is given is there.
+    pub fn keep_lease(&self) -> KeptLease {
+        let of = self.clone();
+        KeptLease::by(move || of.renew().is_ok())
     }
 
     /// Gives the store up for good: others need not wait.

@@ -162,9 +162,12 @@ impl Link {
             return Err(StoreError::Unavailable);
         }
         let answer = wait(&self.handle, within, asked);
-        // What the database itself refused is over; it hears the next question.
-        let is_over =
-            matches!(&answer, Some(Ok(_))) || matches!(&answer, Some(Err(error)) if error.as_db_error().is_some());
+        // What the database itself refused is over; it hears the next question, unless it said that it goes.
+        let is_over = match &answer {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => error.as_db_error().is_some() && !is_away(error),
+            None => false,
+        };
         if !is_over {
             self.is_lost.store(true, Ordering::Relaxed);
         }
