@@ -9,6 +9,7 @@ use hookwheel::clock::Stopwatch;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::browser::Browser;
 use crate::support::lines::{self, until};
 use crate::support::process::KEY;
 use crate::support::raw::Raw;
@@ -27,11 +28,18 @@ fn states(through: SocketAddr) -> Vec<(String, String)> {
 fn any_node_takes_any_call() {
     let Some(postgres) = Postgres::start("calls through any node") else { return };
     let (url, receiver) = (postgres.database("wheel"), receiver());
-    let server = Node::of(&url, "one").start();
+    let mut server = Node::of(&url, "one").start();
+    let link = server.process.line("/dashboard/ticket/");
     let other = Node::of(&url, "other");
     let waits = other.stand_by();
     let mut through = waits.client();
     webhook(&mut through, &receiver);
+    // The pages too, which say who is who.
+    let mut browser = Browser::new(waits.address);
+    let ticket = link.split_once("/dashboard/").and_then(|(_, rest)| rest.split_whitespace().next());
+    browser.get(&format!("/dashboard/{}", ticket.expect("a link")));
+    let page = browser.get("/dashboard/server/nodes").text;
+    assert!(page.contains("owns the store") && page.contains("stands by"), "{page}");
     let key = format!("Authorization: Bearer {KEY}");
     let mut stream = lines::open(waits.address, "/api/v1/stream", &key);
     until(&mut stream, "retry: ");

@@ -65,7 +65,8 @@ fn sharing(nodes: &[NodeView]) -> Markup {
                 td { code { (node.address) } }
                 td { @if let Some(ms) = node.lease_ms { (amount::took(ms)) " more" } }
             } } }
-        } } }
+        } }
+        h2 { "The owner" } }
     }
 }
 
