@@ -6,6 +6,7 @@ use super::layout::{self, Tree};
 use super::page::{Filling, Page, keys_of};
 use super::record;
 use super::staging::Staging;
+use crate::domain::account::DEFAULT_ACCOUNT;
 use crate::domain::audit::{Actor, AuditEntry, Deed};
 use crate::domain::id::{AccountNumber, AuditId};
 use crate::domain::walk::Walk;
@@ -21,6 +22,14 @@ impl Staging<'_> {
         let entry = AuditEntry { id: AuditId(self.next_id(0)), by, deed, side, person };
         let bytes = self.put(Tree::Audit, layout::audit(entry.deed.account, entry.id), &entry);
         debug_assert!(bytes <= ENTRY_BYTES_MAX, "{entry:?}");
+    }
+
+    /// The same of what was done to the server: it stands in the log of the account that exists from the start.
+    pub(super) fn note_deed_to_server(&mut self, by: Actor, action: &str, target: impl ToString) {
+        let account = self.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
+        if let Some(account) = account {
+            self.note_deed(by, Deed::new(account, action, target));
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use super::trees::Trees;
 use super::turns::Turn;
 use crate::domain::Invalid;
 use crate::domain::account::{Account, AccountLimits, DEFAULT_ACCOUNT, OPERATOR_ACCOUNT};
-use crate::domain::audit::{Actor, Deed};
+use crate::domain::audit::Actor;
 use crate::domain::event_type::Validation;
 use crate::domain::id::{AccountNumber, WebhookNumber};
 use crate::domain::portal::Portal;
@@ -237,10 +237,7 @@ impl Store {
     /// A node is drained, somebody says: it stands in the audit log of the account that exists from the start.
     pub async fn note_drained(&self, by: Actor, node: String) -> Result<(), Refusal> {
         let change = move |staging: &mut Staging<'_>| {
-            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
-            if let Some(account) = account {
-                staging.note_deed(by, Deed::new(account, "node.drained", node));
-            }
+            staging.note_deed_to_server(by, "node.drained", node);
             Ok(())
         };
         self.change(0, change).await
@@ -254,10 +251,7 @@ impl Store {
             let from = time::rfc3339(staging.keeping());
             inner.keeping.trust();
             staging.keeping_is(inner.keeping.stands(&inner.clock));
-            let account = staging.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
-            if let Some(account) = account {
-                staging.note_deed(by, Deed::new(account, "retention_clock.trusted", from));
-            }
+            staging.note_deed_to_server(by, "retention_clock.trusted", from);
             Ok(())
         };
         self.change(0, change).await

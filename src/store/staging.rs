@@ -24,8 +24,7 @@ use super::trees::late::LATE;
 use super::trees::{Trees, Writes};
 use super::{attempts, record, rows};
 use crate::domain::Invalid;
-use crate::domain::account::DEFAULT_ACCOUNT;
-use crate::domain::audit::{Actor, Deed};
+use crate::domain::audit::Actor;
 use crate::domain::delivery::{Attempt, Delivery, SealedAttempt};
 use crate::domain::event::Event;
 use crate::domain::happening::Happening;
@@ -390,10 +389,7 @@ impl<'a> Staging<'a> {
             let message = format!("lack the key {missing}, which has sealed secrets; put it back as a further line");
             return Err(Invalid::new("master_keys", message).into());
         }
-        let account = self.registry().account_by_id(DEFAULT_ACCOUNT).map(|account| account.number);
-        if let Some(account) = account {
-            self.note_deed(by, Deed::new(account, "master_keys.reloaded", keys.current()));
-        }
+        self.note_deed_to_server(by, "master_keys.reloaded", keys.current());
         self.seals.change(keys);
         Ok(())
     }
