@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::database::{Database, End, Node};
-use super::lease::{self, Lease, TERM};
+use super::lease::{self, Lease};
 use super::near::Span;
 use super::placing::Placed;
 use crate::clock::Stopwatch;
@@ -31,13 +31,11 @@ use link::{Link, Unlinked};
 use owner::Hearsay;
 pub use owner::{Owner, Whereabouts};
 pub use sql::SCHEMA;
-use taking::{Asked, take};
+use taking::{Asked, SHARD, Told, take, term_ms};
 use target::Target;
 
 /// For so long a node that was drained leaves the rows to others.
 const REST: Duration = Duration::from_secs(60);
-/// All rows are of one shard.
-const SHARD: i16 = 0;
 
 /// A database, and the name under which this node owns rows in it. Clones are the same node.
 #[derive(Clone)]
@@ -55,15 +53,6 @@ struct Own {
     hearsay: Hearsay,
     /// Since when it leaves the rows to others.
     rests: Mutex<Option<Stopwatch>>,
-}
-
-/// What the database has told this process.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Told {
-    /// The incarnation that it was last, and the last group of that which was acknowledged.
-    last: Option<(i64, i64)>,
-    /// Another process took what it had, though this one was alive.
-    was_fenced: bool,
 }
 
 impl Postgres {
@@ -224,10 +213,6 @@ impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} as {}", self.0.name)
     }
-}
-
-fn term_ms() -> i64 {
-    TERM.as_millis() as i64
 }
 
 /// Rows of a database that this node owns.

@@ -3,21 +3,34 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::{SHARD, Told, sql, term_ms};
+use super::super::lease::TERM;
+use super::sql;
 use crate::domain::time::UnixMs;
+
+/// All rows are of one shard.
+pub const SHARD: i16 = 0;
+
+/// What the database has told this process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The incarnation that it was last, and the last group of that which was acknowledged.
+    pub last: Option<(i64, i64)>,
+    /// Another process took what it had, though this one was alive.
+    pub was_fenced: bool,
+}
 
 /// How a node stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) incarnation: i64,
-    pub(super) group: i64,
+pub struct Standing {
+    pub incarnation: i64,
+    pub group: i64,
     /// How long it is alive yet.
     left_ms: i64,
 }
 
 /// What came of asking for the lease.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     Given {
         standing: Standing,
         /// What the database's clock shows.
@@ -37,7 +50,7 @@ pub(super) enum Asked {
 }
 
 /// Takes the lease in one transaction, after whatever its owner writes right now. While another has it, nobody is held up for the question.
-pub(super) async fn take(client: &Client, own: (&str, &str), (told, rests): (Told, bool)) -> Result<Asked, Error> {
+pub async fn take(client: &Client, own: (&str, &str), (told, rests): (Told, bool)) -> Result<Asked, Error> {
     if let Some(owner) = client.query_opt(sql::PEEK, &[&SHARD]).await? {
         let (by, left_ms, address): (String, i64, String) = (owner.get(0), owner.get(1), owner.get(2));
         if !is_free((&by, left_ms), own.0, told) {
@@ -88,4 +101,9 @@ fn is_free((owner, left_ms): (&str, i64), name: &str, told: Told) -> bool {
 async fn standing(client: &Client, name: &str) -> Result<Standing, Error> {
     let row = client.query_one(sql::STANDING, &[&name]).await?;
     Ok(Standing { incarnation: row.get(0), group: row.get(1), left_ms: row.get(2) })
+}
+
+/// What the database is asked to write down.
+pub fn term_ms() -> i64 {
+    TERM.as_millis() as i64
 }
