@@ -54,8 +54,8 @@ struct Set {
 enum Source {
     /// The system's: how long it had been up at the start, in milliseconds.
     Real { boot_at_start: u64 },
-    /// A simulation's, in milliseconds; it stands still until it is turned.
-    Virtual(Arc<AtomicU64>),
+    /// A simulation's, in milliseconds; it stands still until it is turned. It may be ahead of that by so many; negative: back.
+    Virtual(Arc<AtomicU64>, i64),
 }
 
 impl Clock {
@@ -74,8 +74,17 @@ impl Clock {
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
-        let source = Source::Virtual(Arc::new(AtomicU64::new(now)));
+        let source = Source::Virtual(Arc::new(AtomicU64::new(now)), 0);
         Self { source, started_at: now, boot: None, set: Arc::default() }
+    }
+
+    /// A virtual clock of another machine, which is turned with this one and was set ahead of it by so many milliseconds; negative: back.
+    /// A real clock gives that of this machine.
+    pub fn of_another(&self, ahead_ms: i64) -> Self {
+        let Source::Virtual(turned, _) = &self.source else { return Self::real_ahead(ahead_ms) };
+        let started_at = turned.load(Ordering::SeqCst).saturating_add_signed(ahead_ms);
+        let set = Arc::new(Set { wall: AtomicI64::new(ahead_ms), ..Set::default() });
+        Self { source: Source::Virtual(turned.clone(), ahead_ms), started_at, boot: None, set }
     }
 
     /// The same on a machine that was started then.
@@ -87,8 +96,18 @@ impl Clock {
     pub fn now(&self) -> UnixMs {
         match &self.source {
             Source::Real { boot_at_start } => self.started_at() + (up_ms() - boot_at_start),
-            Source::Virtual(now) => now.load(Ordering::SeqCst),
+            Source::Virtual(turned, ahead_ms) => {
+                turned.load(Ordering::SeqCst).saturating_add_signed(ahead_ms + self.set.own.load(Ordering::SeqCst))
+            }
         }
+    }
+
+    /// What has passed since the machine was started, the time in which it slept included. No clock that is set moves it.
+    pub fn up(&self) -> Duration {
+        Duration::from_millis(match &self.source {
+            Source::Real { .. } => up_ms(),
+            Source::Virtual(turned, _) => turned.load(Ordering::SeqCst),
+        })
     }
 
     /// The same as time since the machine was started, where that start has a name.
@@ -99,11 +118,14 @@ impl Clock {
 
     /// What the wall clock shows: it may have been set at any moment.
     pub fn wall(&self) -> UnixMs {
-        let shown = match &self.source {
+        self.machine_wall().saturating_add_signed(self.set.wall.load(Ordering::SeqCst))
+    }
+
+    fn machine_wall(&self) -> UnixMs {
+        match &self.source {
             Source::Real { .. } => system_wall(),
-            Source::Virtual(now) => now.load(Ordering::SeqCst),
-        };
-        shown.saturating_add_signed(self.set.wall.load(Ordering::SeqCst))
+            Source::Virtual(turned, _) => turned.load(Ordering::SeqCst),
+        }
     }
 
     /// What the wall clock, as it is set now, says of a moment since the start or to come: to the second, so that two looks
@@ -120,7 +142,10 @@ impl Clock {
     pub fn turn_to(&self, now: UnixMs) {
         match &self.source {
             Source::Real { .. } => panic!("the real clock cannot be turned"),
-            Source::Virtual(cell) => cell.store(now, Ordering::SeqCst),
+            Source::Virtual(turned, _) => {
+                let ahead = self.now() as i64 - turned.load(Ordering::SeqCst) as i64;
+                turned.store(now.saturating_add_signed(-ahead), Ordering::SeqCst);
+            }
         }
     }
 
@@ -132,11 +157,10 @@ impl Clock {
     /// server's own time goes by it from the first time on, which is before anything was decided, and never jumps afterwards.
     /// Gives how far ahead of the machine's it is, in milliseconds; negative: back.
     pub fn follow(&self, wall: UnixMs) -> i64 {
-        let Source::Real { .. } = &self.source else { return 0 };
         if !self.set.follows.swap(true, Ordering::SeqCst) {
             self.set.own.fetch_add(wall as i64 - self.now() as i64, Ordering::SeqCst);
         }
-        let ahead = wall as i64 - system_wall() as i64;
+        let ahead = wall as i64 - self.machine_wall() as i64;
         self.set.wall.store(ahead, Ordering::SeqCst);
         ahead
     }
@@ -273,8 +297,14 @@ mod tests {
         assert!(clock.now() - own < HOUR as u64 / 2 && clock.wall() - own > HOUR as u64);
         assert!(clock.since_boot().map(|at| at.boot) == boot.map(|at| at.boot));
         let stands = Clock::standing_at(5000);
-        stands.follow(9000);
-        assert_eq!((stands.now(), stands.wall()), (5000, 5000), "a simulation turns its own");
+        let other = stands.of_another(HOUR);
+        assert_eq!((other.now(), other.wall(), other.up()), (5000 + HOUR as u64, 5000 + HOUR as u64, stands.up()));
+        assert_eq!(other.follow(5500), 500);
+        assert_eq!((other.now(), other.wall(), other.shown(5500)), (5500, 5500, 5500));
+        other.turn_to(6500);
+        assert_eq!((stands.now(), other.now(), other.wall()), (6000, 6500, 6500));
+        other.follow(7000);
+        assert_eq!((other.now(), other.wall()), (6500, 7000), "its own time never jumps");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn greet(
     let scheme = if config.server.tls_certificate.is_some() { "https" } else { "http" };
     say.line(format!("hookwheel {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION")));
     match crate::settings::of_store(config).database {
-        Some(database) => say.line(format!("database: {database}, as the node {}", database.node())),
+        Some(member) => say.line(format!("database: {member}, as the node {}", member.name())),
         None => say.line(format!("data directory: {}", config.store.path.display())),
     }
     if let store::MasterKeySource::Own = master_keys(&config.store) {

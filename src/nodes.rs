@@ -17,7 +17,7 @@ use crate::{ServeError, settings, store};
 pub struct Nodes {
     /// Where the others come.
     listener: TcpListener,
-    database: store::Postgres,
+    member: store::Member,
     /// The store that they share.
     pub store: store::Settings,
 }
@@ -29,12 +29,12 @@ impl Nodes {
     /// It cannot listen there.
     pub fn find(config: &Config) -> Result<Option<Self>, ServeError> {
         let store = settings::of_store(config);
-        let Some(database) = store.database.clone() else { return Ok(None) };
+        let Some(member) = store.database.clone() else { return Ok(None) };
         let address = config.cluster.listen;
         let listener = TcpListener::bind(address).map_err(|error| ServeError::ListenForNodes(address, error))?;
         let bound = listener.local_addr()?;
-        database.is_found(whereabouts(config.cluster.advertise.as_deref(), bound));
-        Ok(Some(Self { listener, database, store }))
+        member.is_found(whereabouts(config.cluster.advertise.as_deref(), bound));
+        Ok(Some(Self { listener, member, store }))
     }
 
     /// How the others come in.
@@ -52,12 +52,12 @@ impl Nodes {
 
     /// Others are to own the store for a while, if there are any.
     pub fn rest(&self) {
-        self.database.rest();
+        self.member.rest();
     }
 
     /// The way to the one that owns the store.
     pub fn way(&self) -> Way {
-        Way::to(self.database.owner(), self.keys())
+        Way::to(self.member.owner(), self.keys())
     }
 
     /// Hands on what clients say here, and answers that it lives where nobody takes it.

@@ -58,11 +58,11 @@ pub fn of_store(config: &Config) -> store::Settings {
 }
 
 /// The database that keeps the store, if one does, and this node's name in it.
-fn database(config: &Config) -> Option<store::Postgres> {
+fn database(config: &Config) -> Option<store::Member> {
     let url = config.store.url.clone()?;
     let node = config.cluster.node.clone();
     let node = node.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
-    Some(store::Postgres::at(url, config.store.password_file.clone(), node))
+    Some(store::Member::of_postgres(&url, config.store.password_file.clone(), node))
 }
 
 /// Where the master keys are: as it is configured, else in the credentials that systemd hands over, else in the data

@@ -17,6 +17,10 @@ const GONE_MS: u64 = 10_000;
 const OWNER: &str = "owner";
 /// And of one that could.
 const STANDING_BY: &str = "standing_by";
+/// And of one that was there once.
+const GONE: &str = "gone";
+/// All states.
+pub const STATES: [&str; 3] = [OWNER, STANDING_BY, GONE];
 
 /// A node that shares the store with others.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -38,13 +42,18 @@ pub struct NodeView {
     pub seen_at: String,
 }
 
+/// `owner`, `standing_by` or `gone`.
+pub fn state_of(node: &Node) -> &'static str {
+    match (node.is_owner, node.seen_ms < GONE_MS) {
+        (true, _) => OWNER,
+        (false, true) => STANDING_BY,
+        (false, false) => GONE,
+    }
+}
+
 impl NodeView {
     fn of(node: Node, now: UnixMs) -> Self {
-        let state = match (node.is_owner, node.seen_ms < GONE_MS) {
-            (true, _) => OWNER,
-            (false, true) => STANDING_BY,
-            (false, false) => "gone",
-        };
+        let state = state_of(&node);
         let seen_ms = if node.is_owner { 0 } else { node.seen_ms };
         Self {
             name: node.name,

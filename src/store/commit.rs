@@ -136,8 +136,8 @@ impl Committer {
         }
     }
 
-    /// Closes the store for good.
-    fn close(&mut self) {
+    /// Closes the store for good, as [`Committer::run`] does at its end.
+    pub fn close(&mut self) {
         fail::fail_point!("store.close");
         if let Err(error) = self.write_late() {
             tracing::warn!(%error, "deliveries that are not written yet follow from their events at the next start");
@@ -172,7 +172,8 @@ impl Committer {
         if some || self.renewal_due_in() == Some(Duration::ZERO) {
             self.serve(group);
         }
-        some
+        // One that could not be renewed is to be opened again.
+        some || self.inner.trees.load().is_none()
     }
 
     /// Bytes that are kept of each account.

@@ -31,9 +31,9 @@ use crate::pulse::Pulse;
 
 /// Opens the store; the committer needs a thread of its own.
 pub fn open(settings: Settings, clock: Clock, dice: Dice) -> Result<(Store, Committer), OpenError> {
-    let database = settings.database.clone();
-    open_now(settings, clock, dice).map_err(|error| match database {
-        Some(database) => database.excuse(error),
+    let member = settings.database.clone();
+    open_now(settings, clock, dice).map_err(|error| match member {
+        Some(member) => member.excuse(error),
         None => error,
     })
 }

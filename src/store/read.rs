@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::asking::{self, CONDITION_STEPS_MAX};
 use super::damage::Damage;
@@ -12,6 +13,7 @@ use super::handle::Store;
 use super::layout::{self, OPEN, Tree, end_of};
 use super::page::{Filling, Page, keys_of};
 use super::rows::{NOT_WAITED_FOR, delivery_by, delivery_row, is_waited_for, read_name, tally};
+use super::trees::member::Member;
 use super::trees::{Amount, Node, Trees};
 use super::{attempts, record, rows};
 use crate::domain::condition::{Condition, Steps};
@@ -306,6 +308,16 @@ impl Store {
     /// The nodes that share the store, by name, 1,000 at most; none where it is kept in a directory. Waits for the database.
     pub fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         self.look(Trees::nodes)
+    }
+
+    /// This node, where others share the store with it.
+    pub fn member(&self) -> Option<&Member> {
+        self.0.settings.database.as_ref()
+    }
+
+    /// How long it may own the store yet without a word of the database; zero while it does not, none where nobody shares the store.
+    pub fn lease_left(&self) -> Option<Duration> {
+        self.member().map(|_| self.look(|trees| Ok(trees.lease_left())).ok().flatten().unwrap_or_default())
     }
 
     /// Bytes of the store's files.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::error::OpenError;
 use super::trees::in_memory::Memory;
-use super::trees::postgres::Postgres;
+use super::trees::member::Member;
 use crate::domain::account::Account;
 use crate::domain::secret::Secret;
 use crate::domain::time::DAY_MS;
@@ -20,7 +20,7 @@ pub struct Settings {
     /// Keeps everything there instead: for tests.
     pub memory: Option<Memory>,
     /// Keeps everything there instead, where other nodes wait for their turn.
-    pub database: Option<Postgres>,
+    pub database: Option<Member>,
     /// Bytes of sled's page cache, or of what is kept near of a database.
     pub cache_bytes: u64,
     /// Below this many free bytes nothing is accepted any more; outcomes are still written.

@@ -11,7 +11,7 @@ use hookwheel::domain::tally::{Tally, Totals};
 use hookwheel::domain::walk::Walk;
 use hookwheel::domain::webhook::Webhook;
 use hookwheel::store::{
-    self, Accepted, Committer, Leaving, MasterKeySource, Memory, OpenError, Page, Postgres, Refusal, Settings,
+    self, Accepted, Committer, Leaving, MasterKeySource, Member, Memory, OpenError, Page, Refusal, Settings,
     Settlement, Staging, Store, StoreError,
 };
 
@@ -51,10 +51,10 @@ impl Subject {
 
     /// Over a database that is empty.
     pub fn on_database(url: String) -> Self {
-        Self::start(None, Some(Postgres::at(Secret::new(url), None, "model")))
+        Self::start(None, Some(Member::of_postgres(&Secret::new(url), None, "model")))
     }
 
-    fn start(memory: Option<Memory>, database: Option<Postgres>) -> Self {
+    fn start(memory: Option<Memory>, database: Option<Member>) -> Self {
         let shm = std::path::Path::new("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
         let settings = Settings {

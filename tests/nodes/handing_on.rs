@@ -65,6 +65,27 @@ fn any_node_takes_any_call() {
     assert!(heard.starts_with("HTTP/1.1 201"), "{heard}");
     let entry = through.get("/api/v1/audit?action=webhook.created&limit=1").json()["data"][0].clone();
     assert_eq!(entry["address"], "127.0.0.77", "{entry}");
+    // What is watched is said by the owner, whichever node is asked.
+    let metrics = browser.get("/metrics").text;
+    for said in [
+        r#"hookwheel_node_info{node="one"} 1"#,
+        r#"hookwheel_nodes{state="owner"} 1"#,
+        r#"hookwheel_nodes{state="standing_by"} 1"#,
+        r#"hookwheel_nodes{state="gone"} 0"#,
+        "hookwheel_node_taken_total 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == said), "{said}: {metrics}");
+    }
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(name)).expect("it is there");
+        line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok()).expect("a number")
+    };
+    let lease = value("hookwheel_node_lease_seconds ");
+    assert!(lease > 0.0 && lease <= 3.0, "{lease}");
+    assert!(value("hookwheel_connections_handed_on_total ") >= 3.0);
+    for question in ["read", "group"] {
+        assert!(value(&format!("hookwheel_database_seconds_count{{question=\"{question}\"}}")) > 0.0, "{question}");
+    }
     // One that stands by stops as others do.
     assert!(waits.process.terminate().status.success());
     assert_eq!(server.client().get("/health/ready").status, 200);

@@ -6,7 +6,7 @@ use hookwheel::domain::stats::{Counts, Series, Span, Step};
 use hookwheel::domain::time::DAY_MS;
 use hookwheel::domain::walk::Walk;
 
-use crate::plan::{HOUR, START};
+use crate::plan::{HOUR, Kept, START};
 use crate::world::World;
 
 const SECOND: u64 = 1_000;
@@ -32,12 +32,13 @@ impl World {
         assert!(self.oracle.job.is_none() && jobs.iter().all(|job| !job.is_running()), "{jobs:?}");
         let soundness = self.core.store.soundness();
         assert!(soundness.differences.is_empty(), "{soundness:?}");
+        self.check_nodes();
         self.timely
     }
 
     /// What was written ahead is there with its event, and nothing else of it.
     fn check_bodies(&self) {
-        if !self.plan.memory || !self.damaged.is_nothing() {
+        if self.plan.kept != Kept::Memory || !self.damaged.is_nothing() {
             return;
         }
         let stored = |id: &&EventId| self.core.store.event(1, **id).unwrap().is_some();
@@ -74,6 +75,9 @@ impl World {
     /// After a start all rows are looked at.
     fn scrub(&mut self) {
         self.crash();
+        if self.plan.kept == Kept::Database {
+            return;
+        }
         while !self.core.store.soundness().is_scrubbed {
             self.clock.turn_to(self.clock.now() + SECOND);
             self.commit();

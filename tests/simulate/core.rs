@@ -18,16 +18,17 @@ use hookwheel::deliver::schedule::{Claim, Scheduler};
 use hookwheel::dialect::Shelf;
 use hookwheel::domain::delivery::Delivery;
 use hookwheel::domain::id::WebhookNumber;
+use hookwheel::domain::secret::Secret;
 use hookwheel::domain::time::UnixMs;
 use hookwheel::domain::walk::Walk;
 use hookwheel::pulse::Pulse;
 use hookwheel::store::{
-    self, Accepted, Committer, Listener, Memory, NewEvent, Notice, OpenError, Refusal, Settings, Settled, Staging,
-    Store,
+    self, Accepted, Committer, Listener, MasterKeySource, Member, Memory, NewEvent, Notice, OpenError, Refusal,
+    Settings, Settled, Staging, Store,
 };
 use tokio::sync::mpsc;
 
-use crate::plan::Plan;
+use crate::plan::{Kept, Plan};
 
 /// So many senders: more than one, so that outcomes come from several.
 const SENDERS: usize = 2;
@@ -66,7 +67,18 @@ impl Place {
         // A directory that no disk slows down, where there is one.
         let shm = std::path::Path::new("/dev/shm");
         let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
-        Self { dir, memory: plan.memory.then(Memory::default) }
+        Self { dir, memory: (plan.kept == Kept::Memory).then(Memory::default) }
+    }
+
+    fn settings(&self, plan: &Plan) -> Settings {
+        Settings {
+            memory: self.memory.clone(),
+            retention: plan.retention.clone(),
+            durable: false,
+            fan_out_max: plan.fan_out_max,
+            ahead_bytes_min: plan.ahead_bytes_min,
+            ..Settings::at(self.dir.path())
+        }
     }
 
     /// Whether a power cut would lose nothing; on disk nobody asks.
@@ -106,22 +118,39 @@ pub struct Core {
 
 impl Core {
     pub fn open(plan: &Plan, place: &Place, clock: &Clock, dialects: &Arc<Shelf>, dice: Dice) -> Self {
-        let settings = Settings {
-            memory: place.memory.clone(),
-            retention: plan.retention.clone(),
-            durable: false,
-            fan_out_max: plan.fan_out_max,
-            ahead_bytes_min: plan.ahead_bytes_min,
-            ..Settings::at(place.dir.path())
-        };
-        let (store, committer) = loop {
-            match store::open(settings.clone(), clock.clone(), Dice::seeded(plan.seed)) {
+        let opened = loop {
+            match store::open(place.settings(plan), clock.clone(), Dice::seeded(plan.seed)) {
                 Ok(opened) => break opened,
                 // sled's own threads let go of the file a moment after its last handle is gone.
                 Err(OpenError::InUse(_)) => std::thread::yield_now(),
                 Err(error) => panic!("{error}"),
             }
         };
+        Self::over(opened, plan, clock, dialects, dice)
+    }
+
+    /// On a node of those that share a database, unless another owns it.
+    pub fn open_on(
+        node: &Member,
+        (plan, place): (&Plan, &Place),
+        clock: &Clock,
+        dialects: &Arc<Shelf>,
+        dice: Dice,
+    ) -> Result<Self, OpenError> {
+        // Nodes share a key.
+        let master_keys = MasterKeySource::Text(Secret::master_key(&[7; 32]));
+        let settings = Settings { database: Some(node.clone()), master_keys, ..place.settings(plan) };
+        let opened = store::open(settings, clock.clone(), Dice::seeded(plan.seed))?;
+        Ok(Self::over(opened, plan, clock, dialects, dice))
+    }
+
+    fn over(
+        (store, committer): (Store, Committer),
+        plan: &Plan,
+        clock: &Clock,
+        dialects: &Arc<Shelf>,
+        dice: Dice,
+    ) -> Self {
         let mailbox = Arc::new(Mailbox::default());
         let ear = Arc::new(Ear { told: Mutex::default(), has_mail: AtomicBool::new(false), mailbox: mailbox.clone() });
         store.listen(ear.clone());

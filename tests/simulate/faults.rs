@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use hookwheel::clock::Dice;
+use hookwheel::deliver::schedule::Claim;
 use hookwheel::domain::backoff::RETRY_AFTER_MS_MAX;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookNumber};
 use hookwheel::domain::time::DAY_MS;
 use hookwheel::store::Fault;
 
 use crate::core::Core;
-use crate::plan::HOUR;
+use crate::flights::Flight;
+use crate::plan::{HOUR, Kept};
 use crate::world::World;
 
 /// Trees that hold what belongs to one delivery or event, and nothing else.
@@ -60,15 +62,23 @@ impl World {
     }
 
     fn die(&mut self) {
-        self.flights.clear();
+        drop(self.forget_flights());
+        if self.ends_in_peace() { self.core.committer.close() } else { self.core.committer.let_go() }
+    }
+
+    /// What is out is not known of any more. Gives what it was.
+    pub fn forget_flights(&mut self) -> Vec<Claim> {
         self.ends.clear();
         self.oracle.crashed();
-        self.core.committer.let_go();
+        std::mem::take(&mut self.flights).into_values().map(Flight::into_claim).collect()
     }
 
     fn start(&mut self) {
         let dice = Dice::seeded(self.dice.bits());
-        self.core = Core::open(&self.plan, &self.place, &self.clock, &self.dialects, dice);
+        self.core = match self.plan.kept {
+            Kept::Database => self.core_of_some_node(dice),
+            Kept::Memory | Kept::Disk => Core::open(&self.plan, &self.place, &self.clock, &self.dialects, dice),
+        };
     }
 
     fn set_back(&mut self, by: u64) {
@@ -86,10 +96,12 @@ impl World {
         self.clock.set_wall_ahead(to - ahead);
     }
 
-    /// The next write fails, unless a loss is under way.
+    /// The next write fails, unless a loss is under way, or is long on its way.
     pub fn fail_write(&mut self) {
-        if self.plan.memory && self.loss.is_none() {
-            self.place.memory().fail_once(Fault::Write);
+        match self.plan.kept {
+            Kept::Memory if self.loss.is_none() => self.place.memory().fail_once(Fault::Write),
+            Kept::Database => self.hold_up_database(),
+            Kept::Memory | Kept::Disk => {}
         }
     }
 

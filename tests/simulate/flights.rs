@@ -42,6 +42,13 @@ pub struct Flight {
     fate: Fate,
 }
 
+impl Flight {
+    /// What was handed out.
+    pub fn into_claim(self) -> Claim {
+        self.claim
+    }
+}
+
 #[derive(Debug)]
 enum Fate {
     Answered(Outcome),

@@ -15,6 +15,7 @@ mod faults;
 mod flights;
 mod jobs;
 mod neighbours;
+mod nodes;
 mod notes;
 mod oracle;
 mod pace;
@@ -25,6 +26,7 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hookwheel::store::Flaw;
 use neighbours::Policy;
 use pace::Load;
 use plan::Plan;
@@ -81,6 +83,24 @@ fn a_thousand_seeds_in_memory() {
     let usual = if std::env::var_os("HOOKWHEEL_LONG").is_some() { 20_000 } else { 1_000 };
     let timely = run_all(number("HOOKWHEEL_SEEDS").unwrap_or(usual), Plan::in_memory);
     assert!(timely > 1_000, "only {timely} retries had to be on time");
+}
+
+#[test]
+fn a_thousand_seeds_on_nodes_that_share_a_database() {
+    if let Some(seed) = number("HOOKWHEEL_SEED") {
+        run(Plan::on_nodes(seed));
+        return;
+    }
+    let usual = if std::env::var_os("HOOKWHEEL_LONG").is_some() { 10_000 } else { 1_000 };
+    run_all(number("HOOKWHEEL_SEEDS").unwrap_or(usual), Plan::on_nodes);
+}
+
+#[test]
+fn what_is_wrong_between_nodes_is_found() {
+    for flaw in [Flaw::NoFence, Flaw::OwnTime, Flaw::LateRenewal] {
+        let seeds = (0..200).take_while(|seed| !nodes::is_found(flaw, *seed)).count();
+        assert!(seeds < 200, "{flaw:?} is not found");
+    }
 }
 
 #[test]

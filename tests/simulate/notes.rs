@@ -65,12 +65,15 @@ impl World {
     /// The oracle takes in what was said of the endpoint.
     fn note_strain(&mut self, settled: Settled, webhook: &Webhook) {
         let (id, max) = (settled.delivery, webhook.max_in_flight.unwrap() as usize);
+        // What is long on its way to the disk is recorded later than it was answered.
+        let attempted = self.stored(id).and_then(|delivery| Some(delivery.latest_attempt()?.ended_at()));
+        let ended_at = attempted.unwrap_or(self.clock.now());
         let seen = self.oracle.seen.get_mut(&id).unwrap();
         seen.out = false;
         let (said, is_probe) = (seen.said.take().expect("it was answered"), std::mem::take(&mut seen.probe));
         let spared = self.oracle.spared.get_mut(&id.webhook()).unwrap();
         spared.ever |= !webhook.is_active();
-        spared.heard(id, said, self.clock.now(), settled.paused_until, max);
+        spared.heard(id, said, ended_at, settled.paused_until, max);
         if is_probe && said == Said::Yes {
             spared.forgiven();
         }

@@ -76,7 +76,11 @@ impl World {
             };
             assert_eq!(event.webhooks.len(), accepted.deliveries);
             let shown = self.clock.wall();
-            assert!(event.created_at.abs_diff(shown) <= 500, "it is dated {}, and it is {shown}", event.created_at);
+            assert!(
+                event.created_at.abs_diff(shown) <= self.longest_write_ms(),
+                "it is dated {}, and it is {shown}",
+                event.created_at
+            );
             for id in event.deliveries() {
                 let place = self.key_of(id.webhook(), event.id).map(|key| (key, id));
                 self.oracle.made(id, event.id, true, place);
@@ -116,7 +120,7 @@ impl World {
         }
     }
 
-    fn some_event(&mut self, key: Option<u64>) -> NewEvent {
+    pub fn some_event(&mut self, key: Option<u64>) -> NewEvent {
         let event_type = match self.plan.narrow() {
             true => format!("kind{}.done", self.throw(self.plan.webhooks / 2)),
             false => TYPES[self.throw(TYPES.len())].to_string(),

@@ -9,6 +9,15 @@ pub const HOUR: u64 = 3_600_000;
 /// Between the first and the last publish.
 pub const PUBLISHING: u64 = 6 * HOUR;
 
+/// Where the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Memory,
+    Disk,
+    /// In a database that several nodes share.
+    Database,
+}
+
 #[derive(Clone)]
 pub struct Plan {
     pub seed: u64,
@@ -19,8 +28,7 @@ pub struct Plan {
     pub batch: usize,
     /// Caps so wide that nothing waits for them: then every retry must be on time.
     pub roomy: bool,
-    /// The store is in memory.
-    pub memory: bool,
+    pub kept: Kept,
     /// Crashes may come with another time on the clock.
     pub jumps: bool,
     /// Writes that fail; the store opens itself again after each.
@@ -56,7 +64,7 @@ impl Plan {
             crashes: below(5) as usize,
             batch: 1,
             roomy: below(2) == 0,
-            memory: true,
+            kept: Kept::Memory,
             jumps: below(3) == 0,
             failures: below(5) as usize,
             losses: below(3) as usize,
@@ -71,7 +79,14 @@ impl Plan {
     }
 
     pub fn on_disk(seed: u64) -> Self {
-        Self { memory: false, failures: 0, losses: 0, damages: 0, ..Self::in_memory(seed) }
+        Self { kept: Kept::Disk, failures: 0, losses: 0, damages: 0, ..Self::in_memory(seed) }
+    }
+
+    /// Several nodes share it. A database syncs and checks what it keeps by itself, and its clock is the one that counts.
+    pub fn on_nodes(seed: u64) -> Self {
+        let nodes = Self { kept: Kept::Database, losses: 0, damages: 0, jumps: false, ..Self::in_memory(seed) };
+        // What was held up for seconds is late.
+        Self { crashes: nodes.crashes + 2, failures: nodes.failures + 2, roomy: false, ..nodes }
     }
 
     /// Many webhooks, each event for two of them.
@@ -84,7 +99,7 @@ impl Plan {
             crashes: 5,
             batch: 20,
             roomy: true,
-            memory: true,
+            kept: Kept::Memory,
             jumps: false,
             failures: 5,
             losses: 0,

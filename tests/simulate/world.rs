@@ -18,8 +18,9 @@ use crate::consumers::Consumers;
 use crate::core::{Core, Place, Told};
 use crate::faults::{Damaged, Loss};
 use crate::flights::{Flight, Mood};
+use crate::nodes::Nodes;
 use crate::oracle::Oracle;
-use crate::plan::{PUBLISHING, Plan, START};
+use crate::plan::{Kept, PUBLISHING, Plan, START};
 use crate::spared::Spared;
 
 const MINUTE: u64 = 60_000;
@@ -50,6 +51,8 @@ pub struct World {
     pub remembered: Option<Oracle>,
     pub damaged: Damaged,
     pub consumers: Consumers,
+    /// Who shares the store, if it is in a database.
+    pub nodes: Option<Nodes>,
     /// Retries that were held to be on time.
     pub timely: usize,
 }
@@ -68,6 +71,9 @@ enum Deed {
     Damage,
     Job,
     SetWall,
+    HoldUpNode,
+    WakeNode,
+    Knock,
 }
 
 impl World {
@@ -76,7 +82,12 @@ impl World {
         let clock = Clock::standing_at(START);
         let dialects = Arc::new(Shelf::new(Dialects::shipped()));
         let mut dice = Dice::seeded(plan.seed);
-        let core = Core::open(&plan, &place, &clock, &dialects, Dice::seeded(dice.bits()));
+        let mut nodes = (plan.kept == Kept::Database).then(|| Nodes::new(&clock));
+        let first = Dice::seeded(dice.bits());
+        let (core, clock) = match &mut nodes {
+            Some(nodes) => nodes.open("one", (&plan, &place), &dialects, first).expect("nobody else is there"),
+            None => (Core::open(&plan, &place, &clock, &dialects, first), clock),
+        };
         let mut world = Self {
             plan,
             place,
@@ -98,6 +109,7 @@ impl World {
             remembered: None,
             damaged: Damaged::default(),
             consumers: Consumers::default(),
+            nodes,
             timely: 0,
         };
         world.found();
@@ -135,6 +147,8 @@ impl World {
             (Deed::Damage, self.plan.damages),
             (Deed::Job, self.plan.jobs),
             (Deed::SetWall, self.plan.walls),
+            (Deed::HoldUpNode, self.nodes.as_ref().map_or(0, |_| 3)),
+            (Deed::Knock, self.nodes.as_ref().map_or(0, |_| 3)),
         ];
         let mut number = 0;
         for (deed, times) in deeds {
@@ -150,8 +164,7 @@ impl World {
     pub fn run(&mut self) {
         self.look();
         while let Some(next) = self.next_time() {
-            let now = next.max(self.clock.now());
-            self.clock.turn_to(now);
+            let now = self.go_on_to(next.max(self.clock.now()));
             // Most turns of the wheel only move entries on: then upkeep need not be asked each time either.
             if self.is_busy(now) || now >= self.upkept_at + MINUTE || now < self.upkept_at {
                 self.upkept_at = now;
@@ -160,6 +173,11 @@ impl World {
             }
             self.look();
         }
+    }
+
+    /// In so many milliseconds somebody wakes who was held up.
+    pub fn wake_in(&mut self, ms: u64) {
+        self.agenda.push(Reverse((self.clock.now() + ms, u64::MAX, Deed::WakeNode)));
     }
 
     fn is_busy(&self, now: UnixMs) -> bool {
@@ -192,6 +210,9 @@ impl World {
                 Deed::Damage => self.damage(),
                 Deed::Job => self.start_job(),
                 Deed::SetWall => self.set_wall(),
+                Deed::HoldUpNode => self.hold_up_node(),
+                Deed::WakeNode => self.wake_node(),
+                Deed::Knock => self.knock(),
             }
         }
     }

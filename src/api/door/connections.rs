@@ -43,6 +43,7 @@ pub struct Connections {
     watch: Stopwatch,
     open: Mutex<Open>,
     refused: AtomicU64,
+    handed_on: AtomicU64,
     is_stopping: AtomicBool,
     /// It is about to.
     will_stop: AtomicBool,
@@ -97,6 +98,7 @@ impl Connections {
             watch: Stopwatch::start(),
             open: Mutex::default(),
             refused: AtomicU64::new(0),
+            handed_on: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             will_stop: AtomicBool::new(false),
             is_hastened: AtomicBool::new(false),
@@ -108,6 +110,11 @@ impl Connections {
     /// Open ones, and how many were refused since the start.
     pub fn counts(&self) -> (usize, u64) {
         (self.lock().count(), self.refused.load(Ordering::Relaxed))
+    }
+
+    /// Those that other nodes have handed on since the start.
+    pub fn handed_on(&self) -> u64 {
+        self.handed_on.load(Ordering::Relaxed)
     }
 
     /// Shuts down what has been quiet for too long, again and again.
@@ -211,6 +218,7 @@ impl Connections {
         let now = self.now();
         let connection = Arc::new(Connection::new(socket, now, now + self.head_ms + HEAD_GRACE_MS));
         let (peer, number) = self.place(address, &connection, front, None)?;
+        self.handed_on.fetch_add(1, Ordering::Relaxed);
         self.tell_if_stopping();
         Some(Admitted { of: self.clone(), number, peer, here, is_tls, said: None, connection })
     }

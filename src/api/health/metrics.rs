@@ -2,16 +2,21 @@
 //! that is kept up by who writes.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 
 use crate::api::Api;
 use crate::api::http::problem::Problem;
+use crate::api::nodes::{STATES, state_of};
 use crate::domain::tally::Totals;
 use crate::domain::webhook::SHOWN_STATUSES;
 use crate::store::Soundness;
 use crate::telemetry::{Format, Page, process};
+
+/// A lease has more than so much left as long as the database answers.
+const LEASE_OF_WHO_IS_ANSWERED: Duration = Duration::from_millis(1_500);
 
 /// Metrics in the text format of Prometheus, or of OpenMetrics where `Accept` asks for it
 ///
@@ -33,6 +38,7 @@ fn page(api: &Api) -> Page {
     api.served.show(&mut page);
     show_waiting(api, &mut page);
     show_store(api, &mut page);
+    show_nodes(api, &mut page);
     show_soundness(&api.store.soundness(), &mut page);
     show_webhooks(api, &mut page);
     show_totals(api.store.totals(), &mut page);
@@ -88,6 +94,34 @@ fn show_store(api: &Api, page: &mut Page) {
     let behind = store.keeping_behind_ms() / 1000;
     let help = "How far retention's clock is behind the machine's clock; negative: ahead.";
     page.gauge("hookwheel_retention_clock_behind_seconds", help).one(behind);
+}
+
+/// Of a store that nodes share: the one that owns it answers this, whichever was asked.
+fn show_nodes(api: &Api, page: &mut Page) {
+    let (Some(member), Some(lease)) = (api.store.member(), api.store.lease_left()) else { return };
+    let help = "The node that owns the store, which is the one that says all this.";
+    page.gauge("hookwheel_node_info", help).with(&[("node", member.name())], 1_u64);
+    // Whoever watches need not wait for a database that does not answer: that shows in the lease, which is renewed each second.
+    if lease >= LEASE_OF_WHO_IS_ANSWERED
+        && let Ok(nodes) = api.store.nodes()
+    {
+        let states = page.gauge("hookwheel_nodes", "Nodes that share the store, by state.");
+        for state in STATES {
+            states.with(&[("state", state)], nodes.iter().filter(|node| state_of(node) == state).count());
+        }
+    }
+    let help = "How long it may own the store yet without a word of the database.";
+    page.gauge("hookwheel_node_lease_seconds", help).one(lease.as_secs_f64());
+    let answers = member.answers();
+    let help = "How often it began to own the store since it was started.";
+    page.counter("hookwheel_node_taken_total", help).one(answers.taken.load(Relaxed));
+    let help = "Connections that other nodes have handed on to it.";
+    page.counter("hookwheel_connections_handed_on_total", help).one(api.connections.handed_on());
+    let questions = page.histograms("hookwheel_database_seconds", "How long the database took to answer.");
+    let asked = [("read", &answers.reads), ("group", &answers.groups), ("renewal", &answers.renewals)];
+    for (what, histogram) in asked {
+        questions.with(&[("question", what)], histogram.recorded());
+    }
 }
 
 /// How much there is of what: known once the scrub after the start has seen all, and kept up from then on.

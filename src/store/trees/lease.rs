@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::clock::Stopwatch;
+use crate::clock::Clock;
 use crate::store::error::StoreError;
 
 /// For how long the database writes a lease down.
@@ -22,8 +22,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// A lease, which is not held before it is taken.
 #[derive(Debug)]
 pub struct Lease {
-    watch: Stopwatch,
-    /// When it was asked for that is held: milliseconds of the watch, and one; 0: never.
+    clock: Clock,
+    /// When it was asked for that is held: milliseconds since the machine was started, and one; 0: never.
     asked_ms: AtomicU64,
 }
 
@@ -31,16 +31,16 @@ pub struct Lease {
 #[derive(Debug, Clone, Copy)]
 pub struct Asked(Duration);
 
-impl Default for Lease {
-    fn default() -> Self {
-        Self { watch: Stopwatch::start(), asked_ms: AtomicU64::new(0) }
-    }
-}
-
 impl Lease {
+    /// One that nobody has given, by the clock of this machine: not the time that it shows counts, but what has passed, the time in which
+    /// the machine slept included.
+    pub fn by(clock: Clock) -> Self {
+        Self { clock, asked_ms: AtomicU64::new(0) }
+    }
+
     /// To be called before the database is asked.
     pub fn ask(&self) -> Asked {
-        Asked(self.watch.elapsed())
+        Asked(self.clock.up())
     }
 
     /// The database has written it down. Of two who asked the later one counts.
@@ -55,7 +55,7 @@ impl Lease {
 
     /// How long it is held yet.
     pub fn left(&self) -> Duration {
-        self.left_at(self.watch.elapsed())
+        self.left_at(self.clock.up())
     }
 
     /// An error, once it is not held any more.
@@ -65,7 +65,7 @@ impl Lease {
 
     /// How long until it is to be renewed.
     pub fn due_in(&self) -> Duration {
-        self.due_in_at(self.watch.elapsed())
+        self.due_in_at(self.clock.up())
     }
 
     fn left_at(&self, now: Duration) -> Duration {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn it_ends_before_the_database_gives_it_to_another_and_is_renewed_well_before() {
-        let (lease, second) = (Lease::default(), Duration::from_secs);
+        let (lease, second) = (Lease::by(Clock::real()), Duration::from_secs);
         assert_eq!((lease.left_at(second(0)), lease.due_in_at(second(0))), (second(0), second(0)));
         assert_eq!(lease.check(), Err(StoreError::Unavailable), "nobody has given it");
         lease.given(Asked(second(10)));

@@ -3,6 +3,7 @@
 //! reads is told so at the next row: sled cannot be opened again while one reader is left.
 
 mod adding_up;
+pub mod answers;
 mod caught;
 mod checksum;
 pub mod copies;
@@ -17,16 +18,21 @@ mod ledger;
 pub mod loss;
 mod lying;
 pub mod mark;
+pub mod member;
 mod near;
 mod on_database;
 mod on_sled;
 pub mod opened;
+mod owned;
+pub mod owner;
 mod packs;
 mod placing;
 pub mod postgres;
 mod pressed;
+mod remembered;
 mod rows;
 mod unpacking;
+pub mod virtual_database;
 mod writes;
 
 use std::collections::VecDeque;
@@ -342,6 +348,14 @@ impl Trees {
     pub fn renewal_due_in(&self) -> Option<Duration> {
         match &self.of {
             In::Database(database) => Some(database.lease().due_in()),
+            In::Sled(_) | In::Memory(_) => None,
+        }
+    }
+
+    /// How long the lease is held yet, if there is one.
+    pub fn lease_left(&self) -> Option<Duration> {
+        match &self.of {
+            In::Database(database) => Some(database.lease().left()),
             In::Sled(_) | In::Memory(_) => None,
         }
     }

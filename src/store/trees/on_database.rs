@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use sled::IVec;
 
-use super::database::{Database, End, Node, row};
+use super::database::{End, Node, row};
 use super::held::Row;
 use super::lease::{KeptLease, Lease};
 use super::ledger;
+use super::member::Member;
 use super::near::{Known, Near, Outer, Span};
+use super::owned::Owned;
 use super::placing::Placed;
-use super::postgres::Postgres;
 use super::writes::Writes;
 use crate::domain::time::UnixMs;
 use crate::store::error::{OpenError, StoreError};
@@ -29,7 +30,7 @@ const PAGE_MAX: usize = 256;
 pub struct OnDatabase(Arc<Shared>);
 
 struct Shared {
-    database: Box<dyn Database>,
+    owned: Owned,
     near: Vec<Mutex<Near<IVec>>>,
     /// Of all trees together.
     bytes: AtomicUsize,
@@ -37,17 +38,16 @@ struct Shared {
 }
 
 impl OnDatabase {
-    /// Over a database of whose rows nothing is known. What is near takes so many bytes.
-    pub fn over(database: Box<dyn Database>, bytes_max: usize) -> Self {
+    /// Over rows of which nothing is known. What is near takes so many bytes.
+    pub fn over(owned: Owned, bytes_max: usize) -> Self {
         let near = Tree::ALL.iter().map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared { database, near, bytes: AtomicUsize::new(0), bytes_max }))
+        Self(Arc::new(Shared { owned, near, bytes: AtomicUsize::new(0), bytes_max }))
     }
 
-    /// Takes the lease of a database, and makes a store in it if there is none. What is near takes so many bytes.
-    pub fn open(database: &Postgres, bytes_max: u64) -> Result<Self, OpenError> {
-        let owned = database.open()?;
-        let opened = Self::over(Box::new(owned), usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        let store = || database.to_string().into();
+    /// Takes the rows for a node, and makes a store of them if there is none. What is near takes so many bytes.
+    pub fn open(member: &Member, bytes_max: u64) -> Result<Self, OpenError> {
+        let opened = Self::over(member.take()?, usize::try_from(bytes_max).unwrap_or(usize::MAX));
+        let store = || member.to_string().into();
         let found = opened.format().map_err(|error| OpenError::Store(store(), error))?;
         match found {
             Some(FORMAT_VERSION) => Ok(opened),
@@ -80,17 +80,17 @@ impl OnDatabase {
 
     /// Under which all is read and written.
     pub fn lease(&self) -> &Arc<Lease> {
-        self.0.database.lease()
+        self.0.owned.lease()
     }
 
     /// What the database's clock shows.
     pub fn wall(&self) -> UnixMs {
-        self.0.database.wall()
+        self.0.owned.wall()
     }
 
     /// Renews the lease, if it is time to.
     pub fn renew(&self) -> Result<(), StoreError> {
-        if self.lease().due_in().is_zero() { self.0.database.renew() } else { Ok(()) }
+        if self.lease().due_in().is_zero() { self.0.owned.renew() } else { Ok(()) }
     }
 
     /// Keeps the lease for as long as what is given is there.
@@ -101,7 +101,7 @@ impl OnDatabase {
 
     /// Gives the store up for good: others need not wait.
     pub fn close(self) -> Result<(), StoreError> {
-        self.0.database.leave()
+        self.0.owned.leave()
     }
 
     /// Reads one key.
@@ -115,7 +115,7 @@ impl OnDatabase {
                 Known::No => near.begin(),
             }
         };
-        let found = of.database.row(tree, key);
+        let found = of.owned.row(tree, key);
         of.changing(tree, |near| match &found {
             Ok(found) => {
                 near.learn(read, Span::one(key), found.iter().map(|value| known(key.to_vec(), value.clone())).collect())
@@ -142,7 +142,7 @@ impl OnDatabase {
     /// Applies what is placed. `written`: once it can be read.
     pub fn write(&self, placed: &Placed<'_>, written: impl FnOnce()) -> Result<(), StoreError> {
         let of = &*self.0;
-        of.database.write(placed)?;
+        of.owned.write(placed)?;
         for (tree, changes) in placed.by_tree() {
             of.changing(tree, |near| {
                 for (key, value) in changes {
@@ -157,12 +157,12 @@ impl OnDatabase {
 
     /// Who shares the rows.
     pub fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        self.0.database.nodes()
+        self.0.owned.nodes()
     }
 
     /// Bytes that the rows take.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.0.database.size_bytes()
+        self.0.owned.size_bytes()
     }
 }
 
@@ -183,7 +183,7 @@ impl Shared {
                 }
             };
             let count_max = *page;
-            let found = self.database.rows(tree, &part, end, count_max);
+            let found = self.owned.rows(tree, &part, end, count_max);
             *page = (count_max * 2).min(PAGE_MAX);
             let found = self.changing(tree, |near| {
                 let rows = match found {
@@ -287,87 +287,17 @@ impl DoubleEndedIterator for DatabaseRows {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::atomic::AtomicBool;
 
     use proptest::prelude::*;
 
-    use super::super::writes::Writes;
+    use super::super::virtual_database::VirtualDatabase;
     use super::*;
+    use crate::clock::Clock;
 
-    type Rows = BTreeMap<(usize, Key), IVec>;
-
-    /// A database in memory, which counts what it is asked, and fails where it is told to.
-    #[derive(Default)]
-    struct Remote {
-        rows: Mutex<Rows>,
-        asked: AtomicUsize,
-        lease: Arc<Lease>,
-        fails: AtomicBool,
-    }
-
-    impl Remote {
-        fn ask(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            match self.fails.load(Ordering::Relaxed) {
-                true => Err(StoreError::Io("it is away".into())),
-                false => Ok(self.rows.lock().unwrap()),
-            }
-        }
-    }
-
-    impl Database for Arc<Remote> {
-        fn wall(&self) -> UnixMs {
-            0
-        }
-
-        fn renew(&self) -> Result<(), StoreError> {
-            self.ask().map(drop)
-        }
-
-        fn lease(&self) -> &Arc<Lease> {
-            &self.lease
-        }
-
-        fn leave(&self) -> Result<(), StoreError> {
-            self.ask().map(drop)
-        }
-
-        fn row(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-            Ok(self.ask()?.get(&(tree as usize, key.to_vec())).cloned())
-        }
-
-        fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize) -> Result<Vec<(Key, IVec)>, StoreError> {
-            let rows = self.ask()?;
-            let is_in = |key: &Key| *key >= span.from && span.to.as_ref().is_none_or(|to| key < to);
-            let all = rows.iter().filter(|((of, key), _)| *of == tree as usize && is_in(key));
-            let all = all.map(|((_, key), value)| (key.clone(), value.clone()));
-            Ok(match end {
-                End::First => all.take(count_max).collect(),
-                End::Last => all.rev().take(count_max).collect(),
-            })
-        }
-
-        fn write(&self, placed: &Placed<'_>) -> Result<(), StoreError> {
-            let mut rows = self.ask()?;
-            for (tree, changes) in placed.by_tree() {
-                for (key, value) in changes {
-                    let at = (tree as usize, key.clone());
-                    match value {
-                        Some(value) => rows.insert(at, IVec::from(value.as_slice())),
-                        None => rows.remove(&at),
-                    };
-                }
-            }
-            Ok(())
-        }
-
-        fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-            Ok(Vec::new())
-        }
-
-        fn size_bytes(&self) -> Result<u64, StoreError> {
-            Ok(0)
-        }
+    /// The rows of a virtual database, as a node of it has them that knows of none. What is near takes so many bytes.
+    fn trees(database: &VirtualDatabase, bytes_max: usize) -> OnDatabase {
+        let member = Member::of_virtual(database.clone(), "one", Clock::standing_at(0));
+        OnDatabase::over(member.take().unwrap(), bytes_max)
     }
 
     fn writes(changes: &[(Key, Option<u8>)]) -> Writes {
@@ -411,11 +341,10 @@ mod tests {
         fn what_is_read_is_what_was_written_however_little_is_kept_near(
             before in prop::collection::btree_map(key(), any::<u8>(), 0..30), steps in steps(), bytes_max in 0..4000_usize,
         ) {
-            let remote = Arc::<Remote>::default();
-            for (key, value) in &before {
-                remote.rows.lock().unwrap().insert((Tree::Names as usize, key.clone()), IVec::from(&[*value]));
-            }
-            let (mut model, trees) = (before, OnDatabase::over(Box::new(remote), bytes_max));
+            let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
+            let there: Vec<_> = before.iter().map(|(key, value)| (key.clone(), Some(*value))).collect();
+            trees(&database, 0).write(&Placed::without_packs(&writes(&there)), || ()).unwrap();
+            let (mut model, trees) = (before, trees(&database, bytes_max));
             for step in steps {
                 match step {
                     Step::Write(changes) => {
@@ -457,18 +386,17 @@ mod tests {
 
     #[test]
     fn what_was_written_or_read_is_not_asked_for_again_and_what_failed_is() {
-        let remote = Arc::<Remote>::default();
-        let trees = OnDatabase::over(Box::new(remote.clone()), 1 << 20);
-        let asked = || remote.asked.swap(0, Ordering::Relaxed);
+        let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
+        let (trees, asked) = (trees(&database, 1 << 20), || database.asked());
         let written: Vec<_> = (0..200_u8).map(|n| (vec![n], Some(n))).collect();
         trees.write(&Placed::without_packs(&writes(&written)), || ()).unwrap();
         asked();
         assert_eq!(trees.get(Tree::Names, &[7]).unwrap().unwrap(), [7]);
         assert_eq!(asked(), 0, "it was written");
-        remote.fails.store(true, Ordering::Relaxed);
+        database.set_away(true);
         assert!(trees.at_or_before(Tree::Names, &[255]).is_err());
         assert!(trees.get(Tree::Names, &[7, 7]).is_err() && trees.range(Tree::Names, ..).any(|row| row.is_err()));
-        remote.fails.store(false, Ordering::Relaxed);
+        database.set_away(false);
         assert_eq!(trees.get(Tree::Names, &[7, 7]).unwrap(), None);
         assert_eq!(trees.range(Tree::Names, ..).count(), 200);
         asked();

@@ -17,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::sql;
 use super::target::Target;
 use crate::store::error::StoreError;
+use crate::store::trees::database::Unlinked;
 
 /// How long a question may take for which no lease says it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,20 +56,6 @@ pub struct Reading {
     pub first_from: Statement,
     pub last: Statement,
     pub last_from: Statement,
-}
-
-/// Why there is no connection, in a sentence.
-pub enum Unlinked {
-    /// Nobody is there who could answer, or not yet: it may pass by itself.
-    Away(String),
-    /// Something is wrong that somebody has to mend.
-    Refused(String),
-}
-
-impl From<String> for Unlinked {
-    fn from(why: String) -> Self {
-        Self::Refused(why)
-    }
 }
 
 impl From<Error> for Unlinked {
@@ -124,7 +111,7 @@ impl Link {
     }
 
     /// Whether a connection was lost, or an answer did not come.
-    pub fn is_lost(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
     }
 
@@ -158,7 +145,7 @@ impl Link {
         within: Duration,
         asked: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.is_lost() {
+        if self.has_failed() {
             return Err(StoreError::Unavailable);
         }
         let answer = wait(&self.handle, within, asked);

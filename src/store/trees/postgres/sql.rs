@@ -96,11 +96,13 @@ pub const OWNER: &str = "SELECT node FROM hookwheel_shards WHERE shard = $1 FOR 
 /// Waits for what a node writes right now, and lets it write nothing more until the end.
 pub const LOCK: &str = "SELECT 1 FROM hookwheel_nodes WHERE node = $1 FOR UPDATE";
 
-/// How a node stands: incarnation, last group, and the milliseconds for which it is alive yet, by the database's clock.
-pub const STANDING: &str = "\
-SELECT incarnation, group_no,
-    CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END
+/// The milliseconds for which a node is alive yet, by the database's clock.
+pub const LEFT: &str = "\
+SELECT CASE WHEN dead THEN 0 ELSE (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint END
 FROM hookwheel_nodes WHERE node = $1";
+
+/// The incarnation that a node was last, and the last group that it wrote.
+pub const LAST_GROUP: &str = "SELECT incarnation, group_no FROM hookwheel_nodes WHERE node = $1";
 
 /// A node is dead: what it writes from now on is not there.
 pub const BURY: &str = "UPDATE hookwheel_nodes SET dead = true WHERE node = $1";

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const GREETING: Duration = Duration::from_secs(2);
 /// What is sent and not acknowledged for so long: the connection is over.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
+/// The port of PostgreSQL, where a URL names none.
+const PORT: u16 = 5432;
 /// Parameters of the URL that are ours; libpq has the same.
 const OURS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
 
@@ -111,6 +113,21 @@ impl Target {
     pub fn patience(&self) -> Duration {
         let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         each * self.config.get_hosts().len() as u32 + GREETING
+    }
+
+    /// The address from which this machine would ask: nothing is sent for the question.
+    pub fn own_ip(&self) -> Option<IpAddr> {
+        let ports = self.config.get_ports();
+        let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(PORT);
+        let toward = |(n, host): (usize, &Host)| match host {
+            Host::Unix(_) => Some(IpAddr::from([127, 0, 0, 1])),
+            Host::Tcp(name) => ["0.0.0.0:0", "[::]:0"].into_iter().find_map(|any| {
+                let socket = UdpSocket::bind(any).ok()?;
+                socket.connect((name.as_str(), port(n))).ok()?;
+                socket.local_addr().ok().map(|own| own.ip())
+            }),
+        };
+        self.config.get_hosts().iter().enumerate().find_map(toward)
     }
 
     /// What makes its connections safe. An error is a sentence.
@@ -218,6 +235,14 @@ mod tests {
 
     fn parsed(url: &str) -> Result<Target, String> {
         Target::parse(&Secret::new(url))
+    }
+
+    #[test]
+    fn a_node_asks_from_the_address_that_is_on_the_way() {
+        let own_ip = |url| parsed(url).unwrap().own_ip();
+        assert_eq!(own_ip("postgres://u@127.0.0.1:6432/d"), Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(own_ip("postgres://u@%2Frun%2Fpostgresql/d"), Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(own_ip("postgres://u@[::1]/d"), "::1".parse().ok());
     }
 
     #[test]

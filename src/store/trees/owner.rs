@@ -1,19 +1,16 @@
 //! Who owns the rows, as this node has heard last, and where nodes find each other. What stays true: it is hearsay, good for knocking at
 //! a door; whether somebody owns anything is said by the lease alone.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio_postgres::config::{Config, Host};
 
 use crate::clock::Stopwatch;
 
 /// How often a node says that it stands by, while it looks more often whether it is its turn.
 const ANNOUNCED_EACH_MS: u64 = 1_000;
-/// The port of PostgreSQL, where a URL names none.
-const PORT: u16 = 5432;
 
 /// The node that owned the rows when this one asked last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +60,13 @@ impl Hearsay {
         self.address.load().to_string()
     }
 
-    /// There is a new way to the database: this machine may have another address on it.
-    pub fn is_connected(&self, database: &Config) {
+    /// There is a new way to the database: this machine may have another address on it, which is looked up.
+    pub fn is_connected(&self, own_ip: impl FnOnce() -> Option<IpAddr>) {
         let address = match self.found.get() {
             None => return,
             Some(Whereabouts::At(address)) => address.clone(),
             Some(Whereabouts::OnPort(port)) => {
-                own_ip(database).map_or_else(String::new, |ip| SocketAddr::new(ip, *port).to_string())
+                own_ip().map_or_else(String::new, |ip| SocketAddr::new(ip, *port).to_string())
             }
         };
         self.address.store(Arc::new(address));
@@ -106,39 +103,21 @@ impl Hearsay {
     }
 }
 
-/// The address from which this machine would ask the database: nothing is sent for the question.
-fn own_ip(database: &Config) -> Option<IpAddr> {
-    let ports = database.get_ports();
-    let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(PORT);
-    let toward = |(n, host): (usize, &Host)| match host {
-        Host::Unix(_) => Some(IpAddr::from([127, 0, 0, 1])),
-        Host::Tcp(name) => ["0.0.0.0:0", "[::]:0"].into_iter().find_map(|any| {
-            let socket = UdpSocket::bind(any).ok()?;
-            socket.connect((name.as_str(), port(n))).ok()?;
-            socket.local_addr().ok().map(|own| own.ip())
-        }),
-    };
-    database.get_hosts().iter().enumerate().find_map(toward)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_node_is_found_where_it_says_or_where_it_asks_from() {
-        let database = "host=127.0.0.1 port=6432 dbname=d".parse::<Config>().unwrap();
         let address = |found| {
             let hearsay = Hearsay::default();
             hearsay.is_found(found);
-            hearsay.is_connected(&database);
+            hearsay.is_connected(|| Some(IpAddr::from([127, 0, 0, 1])));
             hearsay.address()
         };
         assert_eq!(Hearsay::default().address(), "");
         assert_eq!(address(Whereabouts::At("one.example:7081".into())), "one.example:7081");
         assert_eq!(address(Whereabouts::OnPort(7081)), "127.0.0.1:7081");
-        assert_eq!(own_ip(&"host=/run/postgresql dbname=d".parse().unwrap()), Some(IpAddr::from([127, 0, 0, 1])));
-        assert_eq!(own_ip(&"host=::1 dbname=d".parse().unwrap()), "::1".parse().ok());
     }
 
     #[test]
