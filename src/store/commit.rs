@@ -20,7 +20,7 @@ use super::reclaim::Reclaimer;
 use super::rows;
 use super::staging::Staging;
 use super::to_come::ToCome;
-use super::trees::Trees;
+use super::trees::{Lasting, Trees};
 use super::upkeep::Upkeep;
 use crate::clock::{Dice, Stopwatch};
 use crate::domain::backoff::Strain;
@@ -294,7 +294,8 @@ impl Committer {
         staging.put_journal(self.inner.settings.journal_max);
         let (writes, notice, sums, kept_changes) = staging.finish();
         let seen = staged.and(told).and(upkept).and(banked).and_then(|()| self.upkeep.see(&writes, trees));
-        let written = seen.and_then(|()| trees.write(&writes)).and_then(|keys| {
+        let lasting = if must_sync { Lasting::Answered } else { Lasting::Later };
+        let written = seen.and_then(|()| trees.write_lasting(&writes, lasting)).and_then(|keys| {
             self.carried.sums = sums;
             self.carried.tallies.let_go_of_many();
             for (account, change) in kept_changes {

@@ -68,6 +68,10 @@ impl World {
 
     /// What is out is not known of any more. Gives what it was.
     pub fn forget_flights(&mut self) -> Vec<Claim> {
+        if self.has_database_ended {
+            // Before anybody noticed.
+            self.go_back();
+        }
         self.ends.clear();
         self.oracle.crashed();
         std::mem::take(&mut self.flights).into_values().map(Flight::into_claim).collect()
@@ -114,37 +118,55 @@ impl World {
 
     /// Before something is written: what a loss will go back to.
     pub fn remember(&mut self) {
-        let Some(loss) = self.loss.filter(|_| self.core.store.is_open() && self.place.is_synced()) else {
+        let Some(loss) = self.loss.filter(|_| self.core.store.is_open() && self.is_synced()) else {
             return;
         };
+        if self.has_database_ended {
+            return;
+        }
         self.remembered = Some(self.oracle.clone());
         if loss == Loss::Sync {
             self.place.memory().fail_once(Fault::Sync);
         }
     }
 
-    /// The store has opened itself again. After a failed sync nothing is there that was written since the last good one.
+    /// Whether a power cut, or the end of the database, would lose nothing.
+    pub fn is_synced(&self) -> bool {
+        self.nodes.as_ref().map_or_else(|| self.place.is_synced(), |nodes| nodes.database.is_synced())
+    }
+
+    /// The store has opened itself again. After a failed sync, or the end of its database, nothing is there that was written since the last
+    /// good one.
     pub fn reopened(&mut self) {
-        if self.loss == Some(Loss::Sync)
-            && let Some(past) = self.remembered.take()
-        {
-            self.loss = None;
-            self.oracle.go_back(past);
+        if (self.loss == Some(Loss::Sync) || self.has_database_ended) && self.go_back() {
             self.check_nothing_is_lost();
         }
     }
 
+    /// What was written since the last sync is lost. Says whether anything was to be.
+    fn go_back(&mut self) -> bool {
+        let Some(past) = self.remembered.take() else { return false };
+        (self.loss, self.has_database_ended) = (None, false);
+        self.oracle.go_back(past);
+        true
+    }
+
     pub fn cut_power_if_due(&mut self) {
-        if self.loss != Some(Loss::Power) || self.place.is_synced() {
+        if self.loss != Some(Loss::Power) || self.is_synced() || self.has_database_ended {
             return;
         }
-        let Some(past) = self.remembered.take() else { return };
-        self.loss = None;
-        self.oracle.go_back(past);
-        self.die();
-        self.place.memory().lose_unsynced();
-        self.start();
-        self.check_nothing_is_lost();
+        if let Some(nodes) = self.nodes.as_ref().filter(|_| self.remembered.is_some()) {
+            // The node goes on, and finds that out.
+            nodes.database.end();
+            self.has_database_ended = true;
+            return;
+        }
+        if self.go_back() {
+            self.die();
+            self.place.memory().lose_unsynced();
+            self.start();
+            self.check_nothing_is_lost();
+        }
     }
 
     /// All that the oracle knows is there: it knows what was synced.

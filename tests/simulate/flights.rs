@@ -117,6 +117,9 @@ impl World {
                 _ => {}
             }
         }
+        if self.has_database_ended && self.core.store.event(1, claim.delivery.event).is_err() {
+            return (Fate::Unsent, took);
+        }
         if !self.has_event(claim) {
             return (Fate::Answered(Outcome::Unsendable("its event cannot be read".into())), took);
         }
@@ -170,7 +173,7 @@ impl World {
             self.land(flight);
         }
         self.commit();
-        self.sync_at = (!self.place.is_synced()).then_some(self.clock.now() + SYNC_DELAY_MS);
+        self.sync_at = (!self.is_synced()).then_some(self.clock.now() + SYNC_DELAY_MS);
         self.cut_power_if_due();
     }
 

@@ -84,7 +84,7 @@ impl Plan {
 
     /// Several nodes share it. A database syncs and checks what it keeps by itself, and its clock is the one that counts.
     pub fn on_nodes(seed: u64) -> Self {
-        let nodes = Self { kept: Kept::Database, losses: 0, damages: 0, jumps: false, ..Self::in_memory(seed) };
+        let nodes = Self { kept: Kept::Database, damages: 0, jumps: false, ..Self::in_memory(seed) };
         // What was held up for seconds is late.
         Self { crashes: nodes.crashes + 2, failures: nodes.failures + 2, roomy: false, ..nodes }
     }

@@ -49,6 +49,8 @@ pub struct World {
     pub loss: Option<Loss>,
     /// What the oracle knew when all was synced before that.
     pub remembered: Option<Oracle>,
+    /// With what was lost, and nobody has noticed yet.
+    pub has_database_ended: bool,
     pub damaged: Damaged,
     pub consumers: Consumers,
     /// Who shares the store, if it is in a database.
@@ -107,6 +109,7 @@ impl World {
             sync_at: None,
             loss: None,
             remembered: None,
+            has_database_ended: false,
             damaged: Damaged::default(),
             consumers: Consumers::default(),
             nodes,
@@ -142,7 +145,7 @@ impl World {
             (Deed::Replay, self.throw(10)),
             (Deed::Unhold, self.throw(3)),
             (Deed::FailWrite, self.plan.failures),
-            (Deed::Lose(Loss::Sync), self.plan.losses),
+            (Deed::Lose(Loss::Sync), if self.nodes.is_some() { 0 } else { self.plan.losses }),
             (Deed::Lose(Loss::Power), self.plan.losses),
             (Deed::Damage, self.plan.damages),
             (Deed::Job, self.plan.jobs),

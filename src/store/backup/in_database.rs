@@ -47,7 +47,8 @@ pub fn is_being_restored(trees: &Trees) -> Result<bool, StoreError> {
 fn mark_restoring(trees: &Trees, is_on: bool) -> Result<(), StoreError> {
     let mut writes = Writes::default();
     writes.push(Tree::Meta, META_RESTORING.to_vec(), is_on.then(|| vec![1]));
-    trees.write(&writes).map(drop)
+    trees.write(&writes)?;
+    trees.sync()
 }
 
 /// Whether nobody has served it yet.

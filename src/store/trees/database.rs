@@ -22,6 +22,15 @@ pub enum End {
     Last,
 }
 
+/// Whether what is written outlives the database's own end, such as a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// Once it is answered.
+    Answered,
+    /// With the next group or renewal that does, which is synced behind it, or by itself within moments.
+    Later,
+}
+
 /// Connections to a database, as one node has them. Each call waits for its answer, where it says so no longer than `within`; after an error
 /// what was asked has happened or not.
 pub trait Database: Send + Sync {
@@ -49,9 +58,16 @@ pub trait Database: Send + Sync {
     ) -> Result<Vec<(Key, IVec)>, StoreError>;
 
     /// Applies what is placed and renews the lease, if this is the owner and the group before is the last one that is there. Says whether.
-    fn write(&self, of: &Tenure, group: i64, placed: &Placed<'_>, within: Duration) -> Result<bool, StoreError>;
+    fn write(
+        &self,
+        of: &Tenure,
+        group: i64,
+        placed: &Placed<'_>,
+        lasting: Lasting,
+        within: Duration,
+    ) -> Result<bool, StoreError>;
 
-    /// Renews the lease, if this is the owner. Says whether.
+    /// Renews the lease, if this is the owner; then all that it wrote before lasts. Says whether.
     fn renew(&self, of: &Tenure, within: Duration) -> Result<bool, StoreError>;
 
     /// Gives the rows up: others need not wait.

@@ -49,7 +49,7 @@ use super::settings::Settings;
 use crate::clock::Clock;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
-pub use database::Node;
+pub use database::{Lasting, Node};
 use files::free_bytes_at;
 pub use held::Row;
 use late::{Changing, LATE, Late, Merged};
@@ -231,6 +231,11 @@ impl Trees {
     /// Applies `writes` whole or not at all. In a durable store they survive the death of this process. Says how many keys that took: rows
     /// that lie together have one.
     pub fn write(&self, writes: &Writes) -> Result<usize, StoreError> {
+        self.write_lasting(writes, Lasting::Later)
+    }
+
+    /// The same, by whoever knows whether it is synced next: a database does both at once.
+    pub fn write_lasting(&self, writes: &Writes, lasting: Lasting) -> Result<usize, StoreError> {
         fail::fail_point!("store.write", |_| Err(StoreError::Io("a failpoint".into())));
         fail::fail_point!("store.io_thread", |_| {
             let lost = std::thread::Builder::new().name("sled-io-lost".into()).spawn(|| panic!("a failpoint"));
@@ -244,12 +249,12 @@ impl Trees {
             In::Sled(sled) => sled.write(&placed, written)?,
             In::Memory(memory) => memory.write(&placed).map(|()| written())?,
             In::Database(database) if placed.keys() == 0 => database.renew().map(|()| written())?,
-            In::Database(database) => database.write(&placed, written)?,
+            In::Database(database) => database.write(&placed, lasting, written)?,
         }
         Ok(placed.keys())
     }
 
-    /// Makes all that was written survive a power cut.
+    /// Makes all that was written survive a power cut, the database's too.
     pub fn sync(&self) -> Result<(), StoreError> {
         match &self.of {
             In::Sled(sled) => {
@@ -257,8 +262,7 @@ impl Trees {
                 sled.sync()
             }
             In::Memory(memory) => memory.sync(),
-            // What it has written it has synced.
-            In::Database(_) => Ok(()),
+            In::Database(database) => database.sync(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use sled::IVec;
 
-use super::database::{End, Node, row};
+use super::database::{End, Lasting, Node, row};
 use super::held::Row;
 use super::lease::{KeptLease, Lease};
 use super::ledger;
@@ -75,7 +75,7 @@ impl OnDatabase {
         if is_new {
             writes.push(tree, key.to_vec(), Some(vec![0; ledger::AT]));
         }
-        self.write(&Placed::without_packs(&writes), || ())
+        self.write(&Placed::without_packs(&writes), Lasting::Answered, || ())
     }
 
     /// Under which all is read and written.
@@ -91,6 +91,11 @@ impl OnDatabase {
     /// Renews the lease, if it is time to.
     pub fn renew(&self) -> Result<(), StoreError> {
         if self.lease().due_in().is_zero() { self.0.owned.renew() } else { Ok(()) }
+    }
+
+    /// Has all that was written outlive the database's end.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.0.owned.sync()
     }
 
     /// Keeps the lease for as long as what is given is there.
@@ -140,9 +145,9 @@ impl OnDatabase {
     }
 
     /// Applies what is placed. `written`: once it can be read.
-    pub fn write(&self, placed: &Placed<'_>, written: impl FnOnce()) -> Result<(), StoreError> {
+    pub fn write(&self, placed: &Placed<'_>, lasting: Lasting, written: impl FnOnce()) -> Result<(), StoreError> {
         let of = &*self.0;
-        of.owned.write(placed)?;
+        of.owned.write(placed, lasting)?;
         for (tree, changes) in placed.by_tree() {
             of.changing(tree, |near| {
                 for (key, value) in changes {
@@ -343,13 +348,13 @@ mod tests {
         ) {
             let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
             let there: Vec<_> = before.iter().map(|(key, value)| (key.clone(), Some(*value))).collect();
-            trees(&database, 0).write(&Placed::without_packs(&writes(&there)), || ()).unwrap();
+            trees(&database, 0).write(&Placed::without_packs(&writes(&there)), Lasting::Later, || ()).unwrap();
             let (mut model, trees) = (before, trees(&database, bytes_max));
             for step in steps {
                 match step {
                     Step::Write(changes) => {
                         let writes = writes(&changes);
-                        trees.write(&Placed::without_packs(&writes), || ()).unwrap();
+                        trees.write(&Placed::without_packs(&writes), Lasting::Later, || ()).unwrap();
                         for (key, value) in changes.into_iter().collect::<BTreeMap<_, _>>() {
                             match value {
                                 Some(value) => model.insert(key, value),
@@ -389,7 +394,7 @@ mod tests {
         let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
         let (trees, asked) = (trees(&database, 1 << 20), || database.asked());
         let written: Vec<_> = (0..200_u8).map(|n| (vec![n], Some(n))).collect();
-        trees.write(&Placed::without_packs(&writes(&written)), || ()).unwrap();
+        trees.write(&Placed::without_packs(&writes(&written)), Lasting::Later, || ()).unwrap();
         asked();
         assert_eq!(trees.get(Tree::Names, &[7]).unwrap().unwrap(), [7]);
         assert_eq!(asked(), 0, "it was written");

@@ -2,12 +2,12 @@
 //! which group of its own was acknowledged last.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sled::IVec;
 
-use super::database::{Database, End, Node, Tenure};
+use super::database::{Database, End, Lasting, Node, Tenure};
 use super::lease::{Asked, Lease};
 use super::near::Span;
 use super::placing::Placed;
@@ -23,8 +23,10 @@ pub struct Owned {
     database: Arc<dyn Database>,
     lease: Arc<Lease>,
     tenure: Tenure,
-    /// The last group that was acknowledged.
+    /// The last group that was answered.
     group: AtomicI64,
+    /// Whether that may not outlive the database's end yet.
+    is_fleeting: AtomicBool,
     /// What the database's clock showed when it was taken, and by what is told how much has passed since, from when on.
     wall: (UnixMs, Clock, Duration),
 }
@@ -39,7 +41,15 @@ impl Owned {
         (wall, clock): (UnixMs, Clock),
     ) -> Self {
         let since = clock.up();
-        Self { remembered, database, lease, tenure, group: AtomicI64::new(group), wall: (wall, clock, since) }
+        Self {
+            remembered,
+            database,
+            lease,
+            tenure,
+            group: AtomicI64::new(group),
+            is_fleeting: AtomicBool::new(false),
+            wall: (wall, clock, since),
+        }
     }
 
     /// What lies at a key.
@@ -55,22 +65,39 @@ impl Owned {
     }
 
     /// Applies what is placed, and renews the lease. After an error it is there or not.
-    pub fn write(&self, placed: &Placed<'_>) -> Result<(), StoreError> {
+    pub fn write(&self, placed: &Placed<'_>, lasting: Lasting) -> Result<(), StoreError> {
         let (left, asked) = (self.left()?, self.lease.ask());
         let group = self.group.load(Ordering::Relaxed) + 1;
-        let write = || self.database.write(&self.tenure, group, placed, left);
+        let write = || self.database.write(&self.tenure, group, placed, lasting, left);
         let is_owner = self.remembered.answers.timed(|of| &of.groups, write)?;
         self.renewed(asked, is_owner)?;
         self.group.store(group, Ordering::Relaxed);
-        self.remembered.acknowledged(&self.tenure, group);
+        match lasting {
+            Lasting::Answered => self.lasts(),
+            Lasting::Later => self.is_fleeting.store(true, Ordering::Relaxed),
+        }
         Ok(())
     }
 
-    /// Renews the lease.
+    /// Renews the lease; then all that was written lasts.
     pub fn renew(&self) -> Result<(), StoreError> {
         let (left, asked) = (self.left()?, self.lease.ask());
-        let is_owner = self.remembered.answers.timed(|of| &of.renewals, || self.database.renew(&self.tenure, left))?;
-        self.renewed(asked, is_owner)
+        let renew = || self.database.renew(&self.tenure, left);
+        let is_owner = self.remembered.answers.timed(|of| &of.renewals, renew)?;
+        self.renewed(asked, is_owner)?;
+        self.lasts();
+        Ok(())
+    }
+
+    /// Has all that was written outlive the database's end.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        if self.is_fleeting.load(Ordering::Relaxed) { self.renew() } else { Ok(()) }
+    }
+
+    /// A database that does not know of it afterwards has lost what it acknowledged.
+    fn lasts(&self) {
+        self.is_fleeting.store(false, Ordering::Relaxed);
+        self.remembered.acknowledged(&self.tenure, self.group.load(Ordering::Relaxed));
     }
 
     /// Under which the rows are read and written.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sled::IVec;
 
-use super::database::{Called, Database, End, Node, Taken, Tenure, Told};
+use super::database::{Called, Database, End, Lasting, Node, Taken, Tenure, Told};
 use super::lease::TERM;
 use super::near::Span;
 use super::placing::Placed;
@@ -36,6 +36,9 @@ pub enum Flaw {
     LateRenewal,
 }
 
+/// Rows, or that there are none.
+type Rows = Vec<(Tree, Key, Option<IVec>)>;
+
 #[derive(Debug)]
 struct Tables {
     /// What it shows.
@@ -54,6 +57,11 @@ struct Tables {
     /// It answers nothing at the moment.
     is_away: bool,
     flaw: Option<Flaw>,
+    /// What lay where something was written that would be lost with the database, in turn; and the last group of its owner before.
+    fleeting: Rows,
+    lasting_group: Option<i64>,
+    /// How often it has ended.
+    ends: u64,
     /// Groups that lie behind one of a later owner.
     mixed: Vec<String>,
     in_vain: (UnixMs, usize),
@@ -82,15 +90,15 @@ struct Asked {
 #[derive(Debug)]
 enum What {
     Renew,
-    Write(i64, Vec<(Tree, Key, Option<IVec>)>),
+    Write(i64, Lasting, Rows),
 }
 
 impl VirtualDatabase {
     /// An empty one, whose clock this is; and that by which leases last, which whoever lets much time pass need not turn as far.
     pub fn by(clock: Clock, leases: Clock) -> Self {
         let rows = vec![BTreeMap::new(); Tree::ALL.len()];
-        let (nodes, owner, tenures, on_the_way, mixed) = Default::default();
-        let (held_up_ms, is_away, flaw, in_vain, asked) = (0, false, None, (0, 0), 0);
+        let (nodes, owner, tenures, on_the_way, fleeting, mixed) = Default::default();
+        let (held_up_ms, is_away, flaw, lasting_group, ends, in_vain, asked) = (0, false, None, None, 0, (0, 0), 0);
         let tables = Tables {
             clock,
             leases,
@@ -102,6 +110,9 @@ impl VirtualDatabase {
             held_up_ms,
             is_away,
             flaw,
+            fleeting,
+            lasting_group,
+            ends,
             mixed,
             in_vain,
             asked,
@@ -117,6 +128,23 @@ impl VirtualDatabase {
     /// The next group or renewal is so long on its way. Who asks waits for it, and turns the clock, for as long as they would wait.
     pub fn hold_up_next(&self, ms: u64) {
         self.tables().held_up_ms = ms;
+    }
+
+    /// Whether nothing would be lost if it ended now.
+    pub fn is_synced(&self) -> bool {
+        self.tables().lasting_group.is_none()
+    }
+
+    /// It ends, with what was not synced and all that is on the way, and is there again at once.
+    pub fn end(&self) {
+        let mut tables = self.tables();
+        let before = std::mem::take(&mut tables.fleeting).into_iter().rev().collect();
+        tables.put(before);
+        if let (Some(group), Some(owner)) = (tables.lasting_group.take(), tables.owner.clone()) {
+            tables.nodes.get_mut(&owner).expect("it has taken the rows").group = group;
+        }
+        tables.on_the_way.clear();
+        tables.ends += 1;
     }
 
     /// It answers nothing, until it is said that it does.
@@ -148,7 +176,8 @@ impl VirtualDatabase {
 
     /// Connections from a machine with this clock.
     pub(super) fn connect(&self, clock: Clock) -> Connection {
-        Connection { to: self.clone(), clock, is_lost: AtomicBool::new(false) }
+        let ends = self.tables().ends;
+        Connection { to: self.clone(), clock, ends, is_lost: AtomicBool::new(false) }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -215,9 +244,11 @@ impl Tables {
         let own = self.nodes.get_mut(name).expect("it was entered");
         (own.incarnation, own.is_dead, own.until) = (own.incarnation + 1, false, time + TERM.as_millis() as u64);
         (own.address, own.seen) = (node.address.clone(), now);
+        let (incarnation, group) = (own.incarnation, own.group);
+        self.sync();
         self.owner = Some(name.clone());
-        self.tenures.push(Tenure { node: name.clone(), incarnation: own.incarnation });
-        Taken::Given { incarnation: own.incarnation, group: own.group, wall: self.clock.now() }
+        self.tenures.push(Tenure { node: name.clone(), incarnation });
+        Taken::Given { incarnation, group, wall: self.clock.now() }
     }
 
     /// At some time. Says whether it came from the owner.
@@ -229,32 +260,47 @@ impl Tables {
         match what {
             What::Renew if is_owner || flaw == Some(Flaw::LateRenewal) => {
                 node.until = until;
+                self.sync();
                 true
             }
             What::Renew => false,
-            What::Write(group, rows) => {
-                let is_owner = is_owner && node.group + 1 == group;
+            What::Write(group, lasting, rows) => {
+                let (is_owner, last) = (is_owner && node.group + 1 == group, node.group);
                 if is_owner {
                     (node.until, node.group) = (until, group);
                 }
                 if is_owner || flaw == Some(Flaw::NoFence) {
-                    self.put(rows);
+                    let before = self.put(rows);
+                    self.fleeting.extend(before);
+                    self.lasting_group.get_or_insert(last);
                     if !is_owner || self.tenures.last() != Some(&of) {
                         self.mixed.push(format!("group {group} of {of:?}, and {:?} is the owner", self.tenures.last()));
                     }
+                }
+                if is_owner && lasting == Lasting::Answered {
+                    self.sync();
                 }
                 is_owner
             }
         }
     }
 
-    fn put(&mut self, rows: Vec<(Tree, Key, Option<IVec>)>) {
-        for (tree, key, value) in rows {
-            match value {
-                Some(value) => self.rows[tree as usize].insert(key, value),
-                None => self.rows[tree as usize].remove(&key),
+    /// Gives what lay there before.
+    fn put(&mut self, rows: Rows) -> Rows {
+        let put = |(tree, key, value): (Tree, Key, Option<IVec>)| {
+            let rows = &mut self.rows[tree as usize];
+            let before = match value {
+                Some(value) => rows.insert(key.clone(), value),
+                None => rows.remove(&key),
             };
-        }
+            (tree, key, before)
+        };
+        rows.into_iter().map(put).collect()
+    }
+
+    fn sync(&mut self) {
+        self.fleeting.clear();
+        self.lasting_group = None;
     }
 }
 
@@ -263,6 +309,8 @@ pub struct Connection {
     to: VirtualDatabase,
     /// Of the machine that asks.
     clock: Clock,
+    /// How often it had ended before.
+    ends: u64,
     is_lost: AtomicBool,
 }
 
@@ -295,7 +343,7 @@ impl Connection {
 
 impl Database for Connection {
     fn is_lost(&self) -> bool {
-        self.is_lost.load(Ordering::Relaxed)
+        self.is_lost.load(Ordering::Relaxed) || self.to.tables().ends > self.ends
     }
 
     fn take(&self, node: &Called, told: Told, rests: bool) -> Result<Taken, StoreError> {
@@ -339,12 +387,19 @@ impl Database for Connection {
         })
     }
 
-    fn write(&self, of: &Tenure, group: i64, placed: &Placed<'_>, within: Duration) -> Result<bool, StoreError> {
+    fn write(
+        &self,
+        of: &Tenure,
+        group: i64,
+        placed: &Placed<'_>,
+        lasting: Lasting,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
         let of_tree = |(tree, changes): (Tree, &Changes)| {
             let row = |(key, value): &(Key, Option<Vec<u8>>)| (tree, key.clone(), value.as_deref().map(IVec::from));
             changes.iter().map(row).collect::<Vec<_>>()
         };
-        self.send(of, What::Write(group, placed.by_tree().flat_map(of_tree).collect()), within)
+        self.send(of, What::Write(group, lasting, placed.by_tree().flat_map(of_tree).collect()), within)
     }
 
     fn renew(&self, of: &Tenure, within: Duration) -> Result<bool, StoreError> {
@@ -355,6 +410,7 @@ impl Database for Connection {
         let mut tables = self.ask()?;
         let node = tables.nodes.get_mut(&of.node).expect("it has taken the rows before");
         node.is_dead |= node.incarnation == of.incarnation;
+        tables.sync();
         Ok(())
     }
 

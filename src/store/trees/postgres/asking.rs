@@ -10,7 +10,7 @@ use super::link::{Link, Reading};
 use super::sql;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
-use crate::store::trees::database::{Called, Database, End, Node, Taken, Tenure, Told};
+use crate::store::trees::database::{Called, Database, End, Lasting, Node, Taken, Tenure, Told};
 use crate::store::trees::lease::TERM;
 use crate::store::trees::near::Span;
 use crate::store::trees::placing::Placed;
@@ -69,7 +69,14 @@ impl Database for Link {
         self.ask(&self.reader, within, of, ask)
     }
 
-    fn write(&self, of: &Tenure, group: i64, placed: &Placed<'_>, within: Duration) -> Result<bool, StoreError> {
+    fn write(
+        &self,
+        of: &Tenure,
+        group: i64,
+        placed: &Placed<'_>,
+        lasting: Lasting,
+        within: Duration,
+    ) -> Result<bool, StoreError> {
         let Arrays { put, gone } = Arrays::of(placed);
         let (own, term_ms) = (of.clone(), term_ms());
         let ask = |client: Arc<Client>, write: Statement| async move {
@@ -94,7 +101,11 @@ impl Database for Link {
                 .await?;
             Ok::<_, Error>(row.get::<_, i64>(0) > 0)
         };
-        self.ask(&self.writer, within, |of| &of.write, ask)
+        let line = match lasting {
+            Lasting::Answered => &self.writer,
+            Lasting::Later => &self.later,
+        };
+        self.ask(line, within, |of| &of.write, ask)
     }
 
     fn renew(&self, of: &Tenure, within: Duration) -> Result<bool, StoreError> {

@@ -25,11 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SESSION: &str =
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
-/// Connections: one that writes, and one for whoever reads, so that nobody who reads waits behind a group.
+/// Connections: one that writes, one that writes what need not be on the disk at once, and one for whoever reads, so that nobody who reads
+/// waits behind a group.
 pub struct Link {
     handle: Handle,
     /// The one that writes.
     pub writer: Line<Writing>,
+    /// The one whose groups are not waited for until they are on the disk: that they are with the next one that is.
+    pub later: Line<Writing>,
     /// The one that reads.
     pub reader: Line<Reading>,
     is_lost: Arc<AtomicBool>,
@@ -97,17 +100,20 @@ impl Link {
         std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
         let is_lost = Arc::<AtomicBool>::default();
         let (target, lost) = (target.clone(), is_lost.clone());
-        // Both at once: a host that is gone is waited for by both.
+        // All at once: a host that is gone is waited for by all.
         let opened = wait(&handle, target.patience(), async move {
-            let (writer, reader) = try_join!(connect(&target, &tls, &lost), connect(&target, &tls, &lost))?;
+            let connect = || connect(&target, &tls, &lost);
+            let (writer, later, reader) = try_join!(connect(), connect(), connect())?;
             prepare_tables(&writer).await?;
-            let statements = Writing::of(&writer).await?;
-            let writer = Line { client: Arc::new(writer), statements };
-            let statements = Reading::of(&reader).await?;
-            Ok::<_, Unlinked>((writer, Line { client: Arc::new(reader), statements }))
+            later.batch_execute("SET synchronous_commit = off").await?;
+            let (to_write, to_write_later) = (Writing::of(&writer).await?, Writing::of(&later).await?);
+            let to_read = Reading::of(&reader).await?;
+            let writer = Line { client: Arc::new(writer), statements: to_write };
+            let later = Line { client: Arc::new(later), statements: to_write_later };
+            Ok::<_, Unlinked>((writer, later, Line { client: Arc::new(reader), statements: to_read }))
         });
-        let (writer, reader) = opened.unwrap_or_else(|| Err(Unlinked::Away("it does not answer".into())))?;
-        Ok(Self { handle, writer, reader, is_lost, _stop: stop })
+        let (writer, later, reader) = opened.unwrap_or_else(|| Err(Unlinked::Away("it does not answer".into())))?;
+        Ok(Self { handle, writer, later, reader, is_lost, _stop: stop })
     }
 
     /// Whether a connection was lost, or an answer did not come.
