@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const WEBHOOKS: [(&str, Order, usize); 3] =
     [("/plain", Order::None, 8), ("/fifo", Order::Accepted, 1), ("/keyed", Order::Keyed, 4)];
 
+/// What comes of attempts is on the database's disk after 50 ms: so many more may be made again after each of its ends.
+const UNSYNCED_MAX: usize = 50;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     None,
@@ -465,6 +468,7 @@ fn whatever_breaks_nothing_that_was_answered_is_lost_and_nothing_is_mixed() {
 
     let mut dice = Dice::seeded(seed);
     let schedule: Vec<Fault> = schedule(&mut dice).take(faults).collect();
+    let ends = schedule.iter().filter(|fault| [Fault::CrashDatabase, Fault::Promote].contains(fault)).count();
     for (n, fault) in schedule.into_iter().enumerate() {
         let watch = Stopwatch::start();
         world.meet(fault, &told);
@@ -499,7 +503,8 @@ fn whatever_breaks_nothing_that_was_answered_is_lost_and_nothing_is_mixed() {
     for (path, _, in_flight) in WEBHOOKS {
         let again = heard.lock().expect("no request was wrong").again(path);
         say(&format!("{path}: {again} came again, of {}", taken.iter().sum::<usize>()));
-        assert!(again <= owners * in_flight, "{path}: {again} came again over {owners} owners of {in_flight} places");
+        let most = owners * in_flight + ends * UNSYNCED_MAX;
+        assert!(again <= most, "{path}: {again} came again over {owners} owners of {in_flight} places and {ends} ends");
     }
     let refused = told.counts().refused;
     say(&format!("{} events were taken, {refused} times was it to be asked again", taken.iter().sum::<usize>()));
