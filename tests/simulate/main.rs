@@ -5,8 +5,8 @@
 //! knows nothing of lanes or trees says what may go out, and what must be there.
 //!
 //! It runs days of retries in seconds and prints the seed of every run that fails; `HOOKWHEEL_SEED=n` runs one seed again,
-//! `HOOKWHEEL_SEEDS=n` so many. Most runs have their store in memory, which `tests/model.rs` holds equal to the one on disk;
-//! some run on disk.
+//! `HOOKWHEEL_SEEDS=n` so many. Most runs have their store in memory, which `tests/model` holds equal to the one on disk;
+//! some run on disk, and as many as in memory on several nodes that share a database (`nodes.rs`).
 
 mod checks;
 mod consumers;
