@@ -54,8 +54,20 @@ struct Set {
 enum Source {
     /// The system's: how long it had been up at the start, in milliseconds.
     Real { boot_at_start: u64 },
-    /// A simulation's, in milliseconds; it stands still until it is turned. It may be ahead of that by so many; negative: back.
-    Virtual(Arc<AtomicU64>, i64),
+    /// A simulation's, in milliseconds; it stands still until it is turned.
+    Virtual(Arc<AtomicU64>),
+    /// Of another machine in one, which is ahead of it by so many milliseconds; negative: back.
+    VirtualOther(Arc<AtomicU64>, i64),
+}
+
+impl Source {
+    /// What is turned of a virtual one.
+    fn turned(&self) -> Option<&Arc<AtomicU64>> {
+        match self {
+            Self::Real { .. } => None,
+            Self::Virtual(turned) | Self::VirtualOther(turned, _) => Some(turned),
+        }
+    }
 }
 
 impl Clock {
@@ -74,17 +86,17 @@ impl Clock {
 
     /// A clock that stands at `now` until [`Clock::turn_to`].
     pub fn standing_at(now: UnixMs) -> Self {
-        let source = Source::Virtual(Arc::new(AtomicU64::new(now)), 0);
+        let source = Source::Virtual(Arc::new(AtomicU64::new(now)));
         Self { source, started_at: now, boot: None, set: Arc::default() }
     }
 
     /// A virtual clock of another machine, which is turned with this one and was set ahead of it by so many milliseconds; negative: back.
     /// A real clock gives that of this machine.
     pub fn of_another(&self, ahead_ms: i64) -> Self {
-        let Source::Virtual(turned, _) = &self.source else { return Self::real_ahead(ahead_ms) };
+        let Some(turned) = self.source.turned() else { return Self::real_ahead(ahead_ms) };
         let started_at = turned.load(Ordering::SeqCst).saturating_add_signed(ahead_ms);
         let set = Arc::new(Set { wall: AtomicI64::new(ahead_ms), ..Set::default() });
-        Self { source: Source::Virtual(turned.clone(), ahead_ms), started_at, boot: None, set }
+        Self { source: Source::VirtualOther(turned.clone(), ahead_ms), started_at, boot: None, set }
     }
 
     /// The same on a machine that was started then.
@@ -96,7 +108,8 @@ impl Clock {
     pub fn now(&self) -> UnixMs {
         match &self.source {
             Source::Real { boot_at_start } => self.started_at() + (up_ms() - boot_at_start),
-            Source::Virtual(turned, ahead_ms) => {
+            Source::Virtual(turned) => turned.load(Ordering::SeqCst),
+            Source::VirtualOther(turned, ahead_ms) => {
                 turned.load(Ordering::SeqCst).saturating_add_signed(ahead_ms + self.set.own.load(Ordering::SeqCst))
             }
         }
@@ -104,10 +117,7 @@ impl Clock {
 
     /// What has passed since the machine was started, the time in which it slept included. No clock that is set moves it.
     pub fn up(&self) -> Duration {
-        Duration::from_millis(match &self.source {
-            Source::Real { .. } => up_ms(),
-            Source::Virtual(turned, _) => turned.load(Ordering::SeqCst),
-        })
+        Duration::from_millis(self.source.turned().map_or_else(up_ms, |turned| turned.load(Ordering::SeqCst)))
     }
 
     /// The same as time since the machine was started, where that start has a name.
@@ -122,10 +132,7 @@ impl Clock {
     }
 
     fn machine_wall(&self) -> UnixMs {
-        match &self.source {
-            Source::Real { .. } => system_wall(),
-            Source::Virtual(turned, _) => turned.load(Ordering::SeqCst),
-        }
+        self.source.turned().map_or_else(system_wall, |turned| turned.load(Ordering::SeqCst))
     }
 
     /// What the wall clock, as it is set now, says of a moment since the start or to come: to the second, so that two looks
@@ -140,13 +147,9 @@ impl Clock {
 
     /// Sets a virtual clock. A real one cannot be turned.
     pub fn turn_to(&self, now: UnixMs) {
-        match &self.source {
-            Source::Real { .. } => panic!("the real clock cannot be turned"),
-            Source::Virtual(turned, _) => {
-                let ahead = self.now() as i64 - turned.load(Ordering::SeqCst) as i64;
-                turned.store(now.saturating_add_signed(-ahead), Ordering::SeqCst);
-            }
-        }
+        let turned = self.source.turned().expect("the real clock cannot be turned");
+        let ahead = self.now() as i64 - turned.load(Ordering::SeqCst) as i64;
+        turned.store(now.saturating_add_signed(-ahead), Ordering::SeqCst);
     }
 
     fn started_at(&self) -> UnixMs {
@@ -157,6 +160,10 @@ impl Clock {
     /// server's own time goes by it from the first time on, which is before anything was decided, and never jumps afterwards.
     /// Gives how far ahead of the machine's it is, in milliseconds; negative: back.
     pub fn follow(&self, wall: UnixMs) -> i64 {
+        // Who turns it says what time it is.
+        if let Source::Virtual(_) = self.source {
+            return 0;
+        }
         if !self.set.follows.swap(true, Ordering::SeqCst) {
             self.set.own.fetch_add(wall as i64 - self.now() as i64, Ordering::SeqCst);
         }
@@ -297,6 +304,8 @@ mod tests {
         assert!(clock.now() - own < HOUR as u64 / 2 && clock.wall() - own > HOUR as u64);
         assert!(clock.since_boot().map(|at| at.boot) == boot.map(|at| at.boot));
         let stands = Clock::standing_at(5000);
+        stands.follow(9000);
+        assert_eq!((stands.now(), stands.wall()), (5000, 5000), "a simulation turns its own");
         let other = stands.of_another(HOUR);
         assert_eq!((other.now(), other.wall(), other.up()), (5000 + HOUR as u64, 5000 + HOUR as u64, stands.up()));
         assert_eq!(other.follow(5500), 500);

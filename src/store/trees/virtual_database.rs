@@ -162,12 +162,6 @@ impl VirtualDatabase {
         self.arrived().mixed.clone()
     }
 
-    /// The keys in the tree of this name, packs as they are.
-    pub fn count(&self, tree: &str) -> usize {
-        let (tree, _) = Tree::ALL.into_iter().find(|(_, name)| *name == tree).expect("there is such a tree");
-        self.arrived().rows[tree as usize].len()
-    }
-
     /// How often it was asked since this was asked last.
     #[cfg(test)]
     pub fn asked(&self) -> usize {
