@@ -6,7 +6,7 @@ use std::time::Duration;
 use sled::IVec;
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::link::{Link, Reading};
+use super::link::{Link, Reading, Writing};
 use super::sql;
 use crate::store::error::StoreError;
 use crate::store::layout::{Key, Tree};
@@ -101,11 +101,11 @@ impl Database for Link {
                 .await?;
             Ok::<_, Error>(row.get::<_, i64>(0) > 0)
         };
-        let line = match lasting {
-            Lasting::Answered => &self.writer,
-            Lasting::Later => &self.later,
+        let of: fn(&Writing) -> &Statement = match lasting {
+            Lasting::Answered => |of| &of.write,
+            Lasting::Later => |of| &of.write_later,
         };
-        self.ask(line, within, |of| &of.write, ask)
+        self.ask(&self.writer, within, of, ask)
     }
 
     fn renew(&self, of: &Tenure, within: Duration) -> Result<bool, StoreError> {

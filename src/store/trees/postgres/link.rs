@@ -25,14 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SESSION: &str =
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
-/// Connections: one that writes, one that writes what need not be on the disk at once, and one for whoever reads, so that nobody who reads
-/// waits behind a group.
+/// Connections: one that writes, and one for whoever reads, so that nobody who reads waits behind a group.
 pub struct Link {
     handle: Handle,
     /// The one that writes.
     pub writer: Line<Writing>,
-    /// The one whose groups are not waited for until they are on the disk: that they are with the next one that is.
-    pub later: Line<Writing>,
     /// The one that reads.
     pub reader: Line<Reading>,
     is_lost: Arc<AtomicBool>,
@@ -49,6 +46,7 @@ pub struct Line<S> {
 /// What is asked of the connection that writes.
 pub struct Writing {
     pub write: Statement,
+    pub write_later: Statement,
     pub renew: Statement,
 }
 
@@ -100,20 +98,17 @@ impl Link {
         std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
         let is_lost = Arc::<AtomicBool>::default();
         let (target, lost) = (target.clone(), is_lost.clone());
-        // All at once: a host that is gone is waited for by all.
+        // Both at once: a host that is gone is waited for by both.
         let opened = wait(&handle, target.patience(), async move {
-            let connect = || connect(&target, &tls, &lost);
-            let (writer, later, reader) = try_join!(connect(), connect(), connect())?;
+            let (writer, reader) = try_join!(connect(&target, &tls, &lost), connect(&target, &tls, &lost))?;
             prepare_tables(&writer).await?;
-            later.batch_execute("SET synchronous_commit = off").await?;
-            let (to_write, to_write_later) = (Writing::of(&writer).await?, Writing::of(&later).await?);
-            let to_read = Reading::of(&reader).await?;
-            let writer = Line { client: Arc::new(writer), statements: to_write };
-            let later = Line { client: Arc::new(later), statements: to_write_later };
-            Ok::<_, Unlinked>((writer, later, Line { client: Arc::new(reader), statements: to_read }))
+            let statements = Writing::of(&writer).await?;
+            let writer = Line { client: Arc::new(writer), statements };
+            let statements = Reading::of(&reader).await?;
+            Ok::<_, Unlinked>((writer, Line { client: Arc::new(reader), statements }))
         });
-        let (writer, later, reader) = opened.unwrap_or_else(|| Err(Unlinked::Away("it does not answer".into())))?;
-        Ok(Self { handle, writer, later, reader, is_lost, _stop: stop })
+        let (writer, reader) = opened.unwrap_or_else(|| Err(Unlinked::Away("it does not answer".into())))?;
+        Ok(Self { handle, writer, reader, is_lost, _stop: stop })
     }
 
     /// Whether a connection was lost, or an answer did not come.
@@ -171,7 +166,8 @@ impl Link {
 
 impl Writing {
     async fn of(client: &Client) -> Result<Self, Error> {
-        Ok(Self { write: client.prepare(sql::WRITE).await?, renew: client.prepare(sql::RENEW).await? })
+        let (write, renew) = (client.prepare(sql::WRITE).await?, client.prepare(sql::RENEW).await?);
+        Ok(Self { write, write_later: client.prepare(&sql::write_later()).await?, renew })
     }
 }
 

@@ -64,6 +64,15 @@ WITH fence AS (
 )
 SELECT count(*) FROM fence";
 
+/// The same of a group that nobody waits for: its transaction, and no other, is not waited for until it is on the disk. It is there once a later
+/// one is that was waited for, since the log is one. It stands in the statement, so that it holds behind a pooler too.
+pub fn write_later() -> String {
+    WRITE.replace(
+        "SELECT count(*) FROM fence",
+        "SELECT count(*), set_config('synchronous_commit', 'off', true) FROM fence",
+    )
+}
+
 /// Renews the lease without a group. Node, incarnation, milliseconds.
 pub const RENEW: &str = "\
 UPDATE hookwheel_nodes SET until = now() + $3::bigint * interval '1 millisecond'
@@ -159,3 +168,15 @@ pub const LAST_FROM: &str =
 
 /// Bytes of the rows with their index.
 pub const SIZE: &str = "SELECT pg_total_relation_size('hookwheel_rows')::bigint";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_written_like_anything_else_but_for_its_commit() {
+        let later = write_later();
+        assert_eq!(later.replace(", set_config('synchronous_commit', 'off', true)", ""), WRITE);
+        assert_ne!(later, WRITE);
+    }
+}
