@@ -76,7 +76,7 @@ use domain::probe::{Probe, Probed, Tried};
 use domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use domain::rate_limit::{Allowance, RateLimit};
 use domain::webhook::Webhook;
-use domain::workload::Workload;
+use domain::workload::{Carried, Workload};
 use futures_util::future::BoxFuture;
 use handover::TakeOverError;
 use post::Post;
@@ -317,6 +317,9 @@ impl api::Outbound for deliver::Handle {
     }
     fn workload(&self) -> Workload {
         Self::workload(self)
+    }
+    fn carried(&self) -> Carried {
+        Self::carried(self)
     }
     fn show_metrics(&self, page: &mut telemetry::Page) {
         Self::show_metrics(self, page);

@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::api::{self, Elsewhere, Listening, Ways};
+use crate::api::{self, Door, Elsewhere, Listening, Ways, Wire};
 use crate::checked::Checked;
-use crate::cluster::{NodeKeys, Way};
+use crate::cluster::{CARRIES, NodeKeys, Way};
 use crate::config::{Config, threads};
+use crate::deliver::{Carriers, Carrying};
 use crate::{ServeError, settings, store};
 
 /// This node.
@@ -37,17 +39,24 @@ impl Nodes {
         Ok(Some(Self { listener, member, store }))
     }
 
-    /// How the others come in.
+    /// How the others come in: who comes to make requests is one of the `carriers`, for as long as the store is this node's.
     ///
     /// # Errors
     /// The system gives no further descriptor.
-    pub fn door(&self) -> Result<api::Nodes, ServeError> {
+    pub fn door(&self, carriers: Arc<Carriers>, store: store::Store) -> Result<api::Nodes, ServeError> {
         let keys = self.keys();
         let tls = move || {
             let config = keys()?.server().map_err(|error| error.to_string())?;
             Ok(TlsAcceptor::from(Arc::new(config)))
         };
-        Ok(api::Nodes { listener: self.listener.try_clone()?, tls: Arc::new(tls) })
+        let comes = move |for_what: &[u8], stream: Box<dyn Wire>| -> LocalBoxFuture<'static, ()> {
+            let (carriers, store) = (carriers.clone(), store.clone());
+            match for_what == CARRIES {
+                true => Box::pin(async move { carriers.serve(stream, || store.is_open()).await }),
+                false => Box::pin(std::future::ready(())),
+            }
+        };
+        Ok(api::Nodes { listener: self.listener.try_clone()?, tls: Arc::new(tls), comes: Arc::new(comes) })
     }
 
     /// Others are to own the store for a while, if there are any.
@@ -60,7 +69,7 @@ impl Nodes {
         Way::to(self.member.owner(), self.keys())
     }
 
-    /// Hands on what clients say here, and answers that it lives where nobody takes it.
+    /// Hands on what clients say here, and answers that it lives where nobody takes it; and makes requests for whoever owns the store.
     ///
     /// # Errors
     /// It cannot listen.
@@ -69,17 +78,48 @@ impl Nodes {
         config: &Config,
         checked: &Checked,
         listener: &TcpListener,
-    ) -> Result<Listening, ServeError> {
+    ) -> Result<StandingBy, ServeError> {
+        let carries = config.cluster.carries.then(|| -> Result<Carrying, ServeError> {
+            let guard = Arc::new(settings::guard(config, listener.local_addr()?));
+            let (sending, trust, way) = (settings::of_deliver(config, guard), checked.trust.clone(), self.way());
+            let links = move || {
+                let way = way.clone();
+                async move { way.to_carry().await }
+            };
+            Ok(Carrying::start(&sending, trust, self.member.name(), links))
+        });
+        let (carrying, attempts) = (carries.transpose()?, Duration::from_secs(config.server.shutdown_attempt_seconds));
         let (listener, certificate) = (listener.try_clone()?, checked.certificate.clone());
         let ways = Ways { listener, certificate, nodes: None, elsewhere: Some(Arc::new(self.way())) };
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
-        Ok(api::stand_by(settings::of_door(config), ways, workers, patience)?)
+        let listening = api::stand_by(settings::of_door(config), ways, workers, patience)?;
+        Ok(StandingBy { listening, carrying, attempts })
     }
 
     /// As they are then: whoever changes them does so on one node after the other.
     fn keys(&self) -> impl Fn() -> Result<NodeKeys, String> + Clone + Send + Sync + 'static {
         let store = self.store.clone();
         move || NodeKeys::of(&store::node_seeds(&store)?).map_err(|error| error.to_string())
+    }
+}
+
+/// What a node does while another one owns the store.
+pub struct StandingBy {
+    listening: Listening,
+    carrying: Option<Carrying>,
+    /// How long attempts may take that are out.
+    attempts: Duration,
+}
+
+impl StandingBy {
+    /// Ends all of it in order.
+    pub async fn stop(self, door: Door) {
+        let carried = async {
+            if let Some(carrying) = self.carrying {
+                carrying.stop(self.attempts).await;
+            }
+        };
+        tokio::join!(self.listening.stop(door), carried);
     }
 }
 

@@ -5,12 +5,11 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::Listening;
 use crate::checked::Checked;
 use crate::clock::{Clock, Dice, Stopwatch};
 use crate::config::Config;
 use crate::handover::{self, Control, Heir, Holds, Taken};
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, StandingBy};
 use crate::pulse::{apart, or_end};
 use crate::{ServeError, settings, store, supervisor};
 
@@ -38,7 +37,7 @@ pub struct Post {
     /// The other nodes, where there can be any.
     pub nodes: Option<Nodes>,
     /// What is done here while one of them owns the store.
-    standing_by: Option<Listening>,
+    standing_by: Option<StandingBy>,
 }
 
 impl Post {
@@ -176,7 +175,7 @@ impl Post {
     }
 
     /// What was done here while another node owned the store.
-    pub fn stood_by(&mut self) -> Option<Listening> {
+    pub fn stood_by(&mut self) -> Option<StandingBy> {
         self.standing_by.take()
     }
 

@@ -19,7 +19,6 @@ use crate::domain::delivery::Outcome;
 use crate::domain::guard::Guard;
 use crate::handover::{Control, Heir};
 use crate::live::Live;
-use crate::nodes::Nodes;
 use crate::post::Post;
 use crate::pulse::{apart, or_end, or_end_task};
 use crate::store::{Committer, Store};
@@ -155,8 +154,10 @@ impl Serving {
         let (telemetry, exporter) = settings::telemetry(config);
         let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
         let watched = telemetry.clone();
-        let smtp = checked.smtp.clone();
-        let sending = deliver::Settings { smtp, telemetry: watched, ..settings::of_deliver(config, guard.clone()) };
+        let (smtp, carriers) = (checked.smtp.clone(), Arc::new(deliver::Carriers::default()));
+        let of_nodes = carriers.clone();
+        let sending =
+            deliver::Settings { smtp, telemetry: watched, carriers, ..settings::of_deliver(config, guard.clone()) };
         let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
 
         let mut dice = Dice::from_system();
@@ -177,7 +178,7 @@ impl Serving {
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
         let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
         let (listener, own) = (post.listener.try_clone()?, store.clone());
-        let nodes = post.nodes.as_ref().map(Nodes::door).transpose()?;
+        let nodes = post.nodes.as_ref().map(|nodes| nodes.door(of_nodes, store.clone())).transpose()?;
         let elsewhere = post.nodes.as_ref().map(|nodes| nodes.way().unless(move || own.is_open()));
         let elsewhere = elsewhere.map(|way| Arc::new(way) as Arc<dyn api::Elsewhere>);
         let ways = api::Ways { listener, certificate, nodes, elsewhere };
@@ -306,6 +307,7 @@ async fn stop_serving(
     deliver.rest();
     let stopping = async {
         deliver.at_rest().await;
+        deliver.dismiss_carriers();
         deliver.answer_polls();
         listening.stop(door).await;
         deliver.stop(Duration::ZERO).await;

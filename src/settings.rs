@@ -268,6 +268,7 @@ pub fn of_deliver(config: &Config, guard: Arc<Guard>) -> deliver::Settings {
         listener_descriptors: listener_descriptors(config.server.connections_max),
         smtp: None,
         telemetry: Telemetry::default(),
+        carriers: Arc::default(),
     }
 }
 

@@ -52,7 +52,7 @@ pub use access::oidc::SignOn;
 pub use door::certificate::{Certificate, CertificateError};
 pub use door::connections::Connections;
 pub use door::front::Front;
-pub use door::listener::{Door, Elsewhere, Listening, Nodes, Ways, listen, stand_by};
+pub use door::listener::{Door, Elsewhere, Listening, Nodes, Ways, Wire, listen, stand_by};
 pub use events::input::BATCH_EVENTS_MAX;
 pub use http::problem::Problem;
 pub use lines::saved_line;

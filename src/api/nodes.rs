@@ -38,6 +38,10 @@ pub struct NodeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     pub lease_ms: Option<u64>,
+    /// Attempts that it made for the owner since it came to do so; left out of nodes that make none (`cluster.carries`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub carried: Option<u64>,
     /// When it was there last.
     pub seen_at: String,
 }
@@ -60,6 +64,7 @@ impl NodeView {
             state,
             address: node.address,
             lease_ms: node.is_owner.then_some(node.lease_ms),
+            carried: None,
             seen_at: rfc3339(now.saturating_sub(seen_ms)),
         }
     }
@@ -116,7 +121,10 @@ pub async fn drain(tenant: May<Admin>, api: web::Data<Api>, name: web::Path<Stri
 pub async fn all(api: &Api) -> Result<Vec<NodeView>, Problem> {
     let (store, now) = (api.store.clone(), api.clock.now());
     let nodes = web::block(move || store.nodes()).await??;
-    Ok(nodes.into_iter().map(|node| NodeView::of(node, now)).collect())
+    let of_all = api.outbound.carried().nodes;
+    let carried = |name: &str| of_all.iter().find(|(node, _)| node == name).map(|(_, attempts)| *attempts);
+    let shown = nodes.into_iter().map(|node| NodeView { carried: carried(&node.name), ..NodeView::of(node, now) });
+    Ok(shown.collect())
 }
 
 #[cfg(test)]

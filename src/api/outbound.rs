@@ -15,7 +15,7 @@ use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::pull::{Ask, LeaseId, Leased, Pulled, Word};
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Carried, Workload};
 use crate::pulse::Stuck;
 use crate::telemetry::Page;
 
@@ -58,6 +58,11 @@ pub trait Outbound: Send + Sync {
 
     /// Puts what it counts onto the page.
     fn show_metrics(&self, page: &mut Page);
+
+    /// Attempts that other nodes have made.
+    fn carried(&self) -> Carried {
+        Carried::default()
+    }
 
     /// What it is busy with now.
     fn workload(&self) -> Workload {

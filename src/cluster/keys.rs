@@ -23,6 +23,8 @@ use zeroize::Zeroizing;
 /// What stands before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410, section 7).
 const PKCS8: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+/// What a node says that comes to make requests for another (ALPN). Without it, it hands on what a client says.
+pub const CARRIES: &[u8] = b"hookwheel-carries";
 /// What the names of keys end with: a name that is nobody's host (RFC 2606).
 const NAMED: &str = ".node.hookwheel.invalid";
 
@@ -75,7 +77,9 @@ impl NodeKeys {
     pub fn server(self) -> Result<ServerConfig, Error> {
         let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13])?;
         let config = config.with_client_cert_verifier(Arc::new(self.known()));
-        Ok(config.with_cert_resolver(Arc::new(self)))
+        let mut config = config.with_cert_resolver(Arc::new(self));
+        config.alpn_protocols = vec![CARRIES.into()];
+        Ok(config)
     }
 
     fn known(&self) -> Known {

@@ -4,5 +4,5 @@
 mod keys;
 mod way;
 
-pub use keys::NodeKeys;
+pub use keys::{CARRIES, NodeKeys};
 pub use way::Way;

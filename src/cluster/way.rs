@@ -17,11 +17,11 @@ use proxy_header::{ProxiedAddress, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::keys::NodeKeys;
+use super::keys::{CARRIES, NodeKeys};
 use crate::store::Owner;
 
 /// How long a connection is held for an owner that is not there, or does not answer. Less than the second after which whoever looks
@@ -31,6 +31,12 @@ const HELD: Duration = Duration::from_millis(800);
 const QUIET: Duration = Duration::from_millis(300);
 /// Of what a client says at once.
 const BUFFER_BYTES: usize = 16 * 1024;
+/// How long a connection to the owner may take, to make requests for it.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Between two tries of that.
+const CARRY_AGAIN: Duration = Duration::from_secs(1);
+/// And where the owner takes no such thing.
+const CARRY_LATER: Duration = Duration::from_secs(60);
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -74,17 +80,9 @@ impl Way {
             return Some(stream);
         };
         tracing::trace!(%client, %here, owner = owner.node, "a connection is handed on");
-        let mut heard = self.owner.clone();
-        let moved = async {
-            let is_another = |now: &Option<Arc<Owner>>| now.as_deref().is_some_and(|now| *now != *owner);
-            // An error means that nobody listens to the database any more.
-            if heard.wait_for(is_another).await.is_err() {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
             () = carry(stream, link, stops) => {}
-            () = moved => {}
+            () = ends(self.owner.clone(), owner) => {}
         }
         None
     }
@@ -120,17 +118,63 @@ impl Way {
     }
 
     async fn dial(&self, owner: &Owner, client: SocketAddr, here: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
-        let keys = (self.keys)().map_err(io::Error::other)?;
-        let (config, name) = keys.client().map_err(io::Error::other)?;
         let mut said = Vec::new();
         let header = ProxyHeader::with_address(ProxiedAddress::stream(client, here));
         header.encode_v2(&mut said).map_err(|_| io::Error::other("there are no such addresses"))?;
-        let stream = TcpStream::connect(owner.address.as_str()).await?;
-        stream.set_nodelay(true)?;
-        let mut link = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        let mut link = self.connect(owner, &[]).await?;
         link.write_all(&said).await?;
         link.flush().await?;
         Ok(link)
+    }
+
+    /// A link to a node, to do one of these things over it.
+    async fn connect(&self, node: &Owner, to_do: &[&[u8]]) -> io::Result<TlsStream<TcpStream>> {
+        let keys = (self.keys)().map_err(io::Error::other)?;
+        let (mut config, name) = keys.client().map_err(io::Error::other)?;
+        config.alpn_protocols = to_do.iter().map(|one| one.to_vec()).collect();
+        let stream = TcpStream::connect(node.address.as_str()).await?;
+        stream.set_nodelay(true)?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+
+    /// A link to the owner, to make requests for it, once there is another one that takes such; and what ends with its ownership.
+    pub async fn to_carry(&self) -> (TlsStream<TcpStream>, impl Future<Output = ()> + use<>) {
+        let mut heard = self.owner.clone();
+        loop {
+            let owner = heard.borrow_and_update().clone();
+            let mut patience = CARRY_AGAIN;
+            if let Some(owner) = owner.filter(|owner| !owner.is_this && !owner.address.is_empty()) {
+                let connecting = timeout(CONNECT, self.connect(&owner, &[CARRIES]));
+                let connected = tokio::select! {
+                    connected = connecting => connected,
+                    () = ends(heard.clone(), owner.clone()) => continue,
+                };
+                match connected {
+                    Ok(Ok(link)) if link.get_ref().1.alpn_protocol() == Some(CARRIES) => {
+                        return (link, ends(heard, owner));
+                    }
+                    // It is of a version that knows nothing of it.
+                    Ok(Ok(_)) => patience = CARRY_LATER,
+                    Ok(Err(error)) => {
+                        tracing::debug!(owner = owner.node, %error, "the owner of the store is not reached")
+                    }
+                    Err(_) => tracing::debug!(owner = owner.node, "the owner of the store does not answer"),
+                }
+            }
+            // Whichever comes first: an error means that there will be no other.
+            if let Ok(Err(_)) = timeout(patience, heard.changed()).await {
+                sleep(patience).await;
+            }
+        }
+    }
+}
+
+/// Returns once another node is known to be the owner.
+async fn ends(mut heard: watch::Receiver<Option<Arc<Owner>>>, owner: Arc<Owner>) {
+    let is_another = |now: &Option<Arc<Owner>>| now.as_deref().is_some_and(|now| *now != *owner);
+    // An error means that nobody listens to the database any more.
+    if heard.wait_for(is_another).await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -102,6 +102,7 @@ pub const KNOBS: &[(&str, Takes)] = &[
     ("cluster.node", Takes::Node),
     ("cluster.listen", Takes::Address),
     ("cluster.advertise", Takes::HostAndPort),
+    ("cluster.carries", Takes::Flag),
     ("limits.webhooks_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.keys_max", Takes::Whole { min: 0, max: 10_000_000 }),
     ("limits.event_types_max", Takes::Whole { min: 0, max: 10_000_000 }),

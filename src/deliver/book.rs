@@ -40,6 +40,9 @@ pub enum Unsent {
     /// This server has no memory left for it.
     #[error("the bodies that are out use up deliver.bodies_bytes_max")]
     NoRoom,
+    /// The node that was to send it is gone. The endpoint may have got it; it is sent again.
+    #[error("the node that was to send it is gone")]
+    CarrierGone,
     /// Whoever asked for it has gone, or takes no more for now.
     #[error("nobody took it")]
     Untaken,
@@ -55,7 +58,7 @@ impl Unsent {
         match self {
             Self::Ours(_) => Some(Why::NoConnection),
             Self::NoRoom => Some(Why::NoBytes),
-            Self::Store(_) | Self::Untaken | Self::BrokenOff => None,
+            Self::Store(_) | Self::CarrierGone | Self::Untaken | Self::BrokenOff => None,
         }
     }
 }
@@ -143,6 +146,7 @@ impl Book {
         match unsent {
             Unsent::Store(error) => tracing::warn!(%delivery, %error, "its event cannot be read now"),
             Unsent::Ours(_) | Unsent::NoRoom => tracing::debug!(%delivery, why = %unsent, "it waits"),
+            Unsent::CarrierGone => tracing::debug!(%delivery, why = %unsent, "it is sent again"),
             Unsent::Untaken => return self.mailbox.untaken(delivery),
             Unsent::BrokenOff => {
                 tracing::debug!(%delivery, "it was broken off: its webhook was held or deleted");

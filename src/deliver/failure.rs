@@ -8,14 +8,21 @@ use super::http::Failure;
 use super::tls;
 use crate::domain::delivery::Outcome;
 
-/// This server lacks something that a connection needs: nothing is said of the endpoint.
-#[derive(Debug)]
-pub struct Ours(pub String);
+/// Nothing is said of the endpoint.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ours {
+    /// This server lacks something that a connection needs.
+    #[error("{0}")]
+    Lacks(String),
+    /// The node that was to make the request is gone: nobody knows whether it did.
+    #[error("the node that was to send it is gone")]
+    CarrierGone,
+}
 
 /// The outcome of a request that was not answered.
 pub fn outcome_of(failure: Failure) -> Result<Outcome, Ours> {
     Ok(match failure {
-        Failure::Dial(DialError::Ours(why)) => return Err(Ours(why)),
+        Failure::Dial(DialError::Ours(why)) => return Err(Ours::Lacks(why)),
         Failure::Dial(DialError::Refused(why)) => Outcome::Refused(why),
         Failure::Dial(DialError::Dns(why)) => Outcome::Dns(why),
         Failure::Dial(DialError::Connect(why)) => Outcome::Connect(why),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_rt::time::timeout;
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 
+use super::carriers::{Carriers, Handed};
 use super::clients::{Client, Profile};
 use super::failure::{Ours, outcome_of};
 use super::headers::hop;
@@ -80,6 +81,8 @@ pub struct Asking<'a> {
     pub allotted: Allotted,
     /// Which answers are a success: then also a 401 is one.
     pub is_fine: &'a dyn Fn(&Outcome) -> bool,
+    /// Whether another node may make it.
+    pub may_be_handed_on: bool,
 }
 
 /// What came of showing a token, filled in as it goes on.
@@ -99,13 +102,14 @@ pub struct Shown {
 pub struct Grants {
     http: Http,
     tokens: Arc<Tokens>,
+    carriers: Arc<Carriers>,
     clock: Clock,
 }
 
 impl Grants {
-    /// Over the connections of `http`, with the tokens of all senders.
-    pub(super) fn new(http: Http, tokens: Arc<Tokens>, clock: Clock) -> Self {
-        Self { http, tokens, clock }
+    /// Over the connections of `http`, with the tokens of all senders, and those of other nodes.
+    pub(super) fn new(http: Http, (tokens, carriers): (Arc<Tokens>, Arc<Carriers>), clock: Clock) -> Self {
+        Self { http, tokens, carriers, clock }
     }
 
     /// Sends a request and reads the start of the answer; with a token where there is a grant, and once more with another one if
@@ -118,7 +122,7 @@ impl Grants {
         shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
         match asking.grant {
-            None => self.send(asking.client, request, heard).await,
+            None => self.send_or_hand_on(asking, request, heard).await,
             // Boxed: it holds several requests one after the other, for which all others would need room as well.
             Some(grant) => Box::pin(self.post_granted(grant, asking, request, heard, shown)).await,
         }
@@ -132,7 +136,6 @@ impl Grants {
         heard: &mut Heard,
         shown: &mut Shown,
     ) -> Result<Outcome, Ours> {
-        let client = asking.client;
         let to_use = self.tokens.next(&grant.whom, self.clock.now());
         let token = match self.token(to_use, grant, asking, shown).await? {
             Ok(token) => token,
@@ -140,7 +143,7 @@ impl Grants {
             Err(Without::TooLate) => return Ok(Outcome::Auth(said(&Outcome::TimedOut))),
         };
         shown.any = true;
-        let outcome = self.post_with(&token, client, request, heard).await?;
+        let outcome = self.post_with(&token, asking, request, heard).await?;
         if outcome != Outcome::Status(UNAUTHORIZED) || (asking.is_fine)(&outcome) {
             return Ok(outcome);
         }
@@ -150,7 +153,7 @@ impl Grants {
             Ok(token) => {
                 shown.again = true;
                 *heard = heard.anew();
-                self.post_with(&token, client, request, heard).await
+                self.post_with(&token, asking, request, heard).await
             }
             // The endpoint has said what it thinks, late.
             Err(Without::TooLate) => Ok(outcome),
@@ -163,14 +166,40 @@ impl Grants {
     async fn post_with(
         &self,
         token: &Token,
-        client: &Client,
+        asking: &Asking<'_>,
         request: &Request<'_>,
         heard: &mut Heard,
     ) -> Result<Outcome, Ours> {
         let mut headers = request.headers.to_vec();
         headers.push((AUTHORIZATION, token.value().clone()));
         let request = Request { headers: &headers, body: request.body.clone(), ..*request };
-        self.send(client, &request, heard).await
+        self.send_or_hand_on(asking, &request, heard).await
+    }
+
+    /// Sends it, if no other node does.
+    async fn send_or_hand_on(
+        &self,
+        asking: &Asking<'_>,
+        request: &Request<'_>,
+        heard: &mut Heard,
+    ) -> Result<Outcome, Ours> {
+        let chosen = asking.may_be_handed_on.then(|| self.carriers.choose(request)).flatten();
+        let Some(chosen) = chosen else { return self.send(asking.client, request, heard).await };
+        let left = asking.allotted.limit.saturating_sub(asking.allotted.watch.elapsed());
+        // Boxed: what is made here need not have room for it.
+        let handed = Box::pin(self.carriers.hand_on(&chosen, request, left, heard)).await;
+        match handed {
+            Handed::Came(outcome) => Ok(outcome),
+            Handed::Lost => Err(Ours::CarrierGone),
+            Handed::NotMade => self.send(asking.client, request, heard).await,
+            Handed::NotReached => {
+                let outcome = self.send(asking.client, request, heard).await;
+                if outcome.as_ref().is_ok_and(|outcome| outcome.status().is_some()) {
+                    self.carriers.avoid(&chosen);
+                }
+                outcome
+            }
+        }
     }
 
     async fn send(&self, client: &Client, request: &Request<'_>, heard: &mut Heard) -> Result<Outcome, Ours> {
@@ -326,11 +355,13 @@ mod tests {
         let dial = Dial::new(resolver, ways, Vec::new(), descriptors.clone());
         let client = Client { dial, tls: Trust::webpki().for_all().into() };
         let tokens = Arc::new(Tokens::default());
-        let grants = Grants::new(Http::new(descriptors, second, 1), tokens.clone(), Clock::standing_at(1));
+        let grants =
+            Grants::new(Http::new(descriptors, second, 1), (tokens.clone(), Arc::default()), Clock::standing_at(1));
         let grant = Grant::new(7, &of, 1, None);
         let allotted = Allotted { watch: Stopwatch::start(), limit: Duration::from_millis(1) };
         while allotted.watch.elapsed() < allotted.limit {}
-        let asking = Asking { grant: Some(&grant), client: &client, allotted, is_fine: &|_| false };
+        let is_fine = &|_: &Outcome| false;
+        let asking = Asking { grant: Some(&grant), client: &client, allotted, is_fine, may_be_handed_on: false };
         let next = tokens.next(&grant.whom, 1);
         let came = grants.token(next, &grant, &asking, &mut Shown::default()).await;
         assert!(matches!(came, Ok(Err(Without::TooLate))));

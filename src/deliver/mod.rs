@@ -4,6 +4,9 @@
 
 pub mod allowances;
 pub mod book;
+mod carried;
+mod carriers;
+mod carrying;
 mod clients;
 mod descriptors;
 mod dial;
@@ -63,10 +66,13 @@ use crate::domain::probe::{Probe, Probed, Tried};
 use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
+use crate::domain::workload::Carried;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::{Listener, Notice, Store};
 use crate::telemetry::{Page, Telemetry};
 use allowances::Allowances;
+pub use carriers::Carriers;
+pub use carrying::Carrying;
 use clients::Making;
 use descriptors::Descriptors;
 use dial::Ways;
@@ -120,9 +126,16 @@ pub struct Settings {
     pub smtp: Option<Arc<Smtp>>,
     /// What is watched.
     pub telemetry: Telemetry,
+    /// Other nodes that make requests for this one.
+    pub carriers: Arc<Carriers>,
 }
 
 impl Settings {
+    fn making(&self, trust: Arc<Trust>) -> Making {
+        let descriptors = Descriptors::of_this_process(self.listener_descriptors);
+        Making { ways: self.ways(), trust, descriptors, connect: self.connect }
+    }
+
     fn ways(&self) -> Ways {
         Ways {
             guard: self.guard.clone(),
@@ -171,16 +184,14 @@ pub async fn explain_alone(settings: &Settings, url: &Url, opened: &[IpNet]) -> 
 
 /// Makes requests as deliveries are made, without a running server. Must be called within an actix system.
 pub fn requests_alone(settings: &Settings, trust: Trust) -> Requests {
-    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
-    let (ways, trust, connect) = (settings.ways(), Arc::new(trust), settings.connect);
-    let resolver = Resolver::new(&settings.name_servers, settings.dns);
-    Requests::new(Making { ways, trust, descriptors, connect }, resolver, 1, Arc::default(), Clock::real())
+    Requests::of(settings.making(Arc::new(trust)), &Settings { senders: 1, ..settings.clone() })
 }
 
 /// Starts delivering what the store holds, trusting those in `trust`. Must be called within an actix system.
 pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, clock: Clock) -> Deliver {
     let (mailbox, meters) = (Arc::new(Mailbox::default()), Arc::new(Meters::new(settings.telemetry.clone())));
-    let descriptors = Descriptors::of_this_process(settings.listener_descriptors);
+    let making = settings.making(Arc::new(trust));
+    let descriptors = making.descriptors.clone();
     let bodies = ByteBudget::new(settings.bodies_bytes_max);
     let tokens = Arc::new(Tokens::default());
     store.listen(Arc::new(Ears { mailbox: mailbox.clone(), tokens: tokens.clone() }));
@@ -189,21 +200,18 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         store: store.clone(),
         shelf: shelf.clone(),
         clock: clock.clone(),
-        making: Making {
-            ways: settings.ways(),
-            trust: Arc::new(trust),
-            descriptors: descriptors.clone(),
-            connect: settings.connect,
-        },
+        making,
         name_servers: settings.name_servers,
         dns: settings.dns,
         senders: settings.senders.max(1),
         bodies: bodies.clone(),
         tokens,
+        carriers: settings.carriers,
         smtp: settings.smtp,
         leases: leases.clone(),
         telemetry: settings.telemetry,
     };
+    let carriers = tools.carriers.clone();
     let (mut senders, mut errands, mut desks) = (Vec::new(), Vec::new(), Vec::new());
     let let_go = LetGo(Arc::new(watch::Sender::new(false)));
     for n in 1..=settings.senders.max(1) {
@@ -241,6 +249,7 @@ pub fn start(settings: Settings, trust: Trust, store: Store, shelf: Arc<Shelf>, 
         clock: clock.clone(),
         store,
         leases: leases.clone(),
+        carriers,
         stopping: stopping.clone(),
     };
     let engine = Engine::new(scheduler, clock, mailbox.clone(), meters, pulse, errands).with_leases(leases.clone());
@@ -274,6 +283,11 @@ impl Deliver {
             () = self.mailbox.until_at_rest() => {}
             () = self.let_go.said() => {}
         }
+    }
+
+    /// Other nodes need make no more requests.
+    pub fn dismiss_carriers(&self) {
+        self.handle.carriers.dismiss();
     }
 
     /// Answers who waits for what is pulled, with nothing, from now on at once: the API is about to stop.
@@ -348,6 +362,7 @@ pub struct Handle {
     clock: Clock,
     store: Store,
     leases: Arc<Leases>,
+    carriers: Arc<Carriers>,
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -450,6 +465,11 @@ impl Handle {
             let help = "Age of the delivery that has been open for longest; 0: none is open.";
             page.gauge("hookwheel_oldest_open_seconds", help).one(age as f64 / 1000.0);
         }
+    }
+
+    /// What other nodes have made.
+    pub fn carried(&self) -> Carried {
+        self.carriers.carried()
     }
 
     /// A thread of delivery that is stuck. Each sender is asked for a sign, which it owes until the next call.

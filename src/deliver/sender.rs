@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::book::Unsent;
+use super::carriers::Carriers;
 use super::clients::{Client, Making};
 use super::explain::explain;
 use super::failure::Ours;
@@ -85,6 +86,8 @@ pub struct Tools {
     pub bodies: Arc<ByteBudget>,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// Other nodes that make requests.
+    pub carriers: Arc<Carriers>,
     /// The mail server.
     pub smtp: Option<Arc<Smtp>>,
     /// What consumers hold that pull.
@@ -162,7 +165,8 @@ impl Sender {
         // hickory's sockets and tasks live on the runtime that made them: each sender has a resolver of its own.
         let resolver = Resolver::new(&tools.name_servers, tools.dns);
         let (tokens, clock) = (tools.tokens.clone(), tools.clock.clone());
-        let requests = Requests::new(tools.making.clone(), resolver, tools.senders, tokens, clock);
+        let shared = (tokens, tools.carriers.clone());
+        let requests = Requests::new(tools.making.clone(), resolver, tools.senders, shared, clock);
         let prepared = RefCell::new(Cache::with(
             PREPARED_MAX,
             PREPARED_MAX as u64,
@@ -284,10 +288,14 @@ impl Sender {
         match self.requests.client(to.peer.profile, &webhook.allow, webhook.tls.as_ref()) {
             Ok(client) => {
                 let request = Request { method: Method::Post, to, headers: &headers, upper_case: false, body };
-                let outcome = self.post(target, watch, &client, &request, sent).await;
-                outcome.map_err(|Ours(why)| {
-                    self.tools.making.descriptors.ran_out();
-                    Unsent::Ours(why)
+                let is_first = claim.delivery.attempts == 0 && claim.delivery.cause != Cause::Test;
+                let outcome = self.post(target, (watch, is_first), &client, &request, sent).await;
+                outcome.map_err(|ours| match ours {
+                    Ours::Lacks(why) => {
+                        self.tools.making.descriptors.ran_out();
+                        Unsent::Ours(why)
+                    }
+                    Ours::CarrierGone => Unsent::CarrierGone,
                 })
             }
             Err(unfit) => Ok(Outcome::Unsendable(unfit.to_string())),
@@ -298,14 +306,14 @@ impl Sender {
     async fn post(
         &self,
         target: &Target,
-        watch: Stopwatch,
+        (watch, may_be_handed_on): (Stopwatch, bool),
         client: &Client,
         request: &Request<'_>,
         sent: &mut Sent,
     ) -> Result<Outcome, Ours> {
         let is_fine = |outcome: &Outcome| is_success(&target.webhook, &target.dialect, outcome);
         let allotted = Allotted { watch, limit: target.deadline };
-        let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine };
+        let asking = Asking { grant: target.grant.as_ref(), client, allotted, is_fine: &is_fine, may_be_handed_on };
         self.requests.post(&asking, request, &mut sent.heard, &mut sent.shown).await
     }
 

@@ -1,4 +1,4 @@
-//! What the sending side is busy with: for people who look at the server.
+//! What the sending side is busy with, and what other nodes do for it: for people who look at the server.
 
 /// What it is busy with now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,4 +41,13 @@ pub struct ThreadBusy {
     pub name: String,
     /// For how long it has been at one thing, in milliseconds; `None` while it rests.
     pub busy_ms: Option<u64>,
+}
+
+/// Attempts that other nodes have made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// All of them, since this server was started.
+    pub attempts: u64,
+    /// Which nodes are there for it, and how many each has made since it came; by name.
+    pub nodes: Vec<(String, u64)>,
 }

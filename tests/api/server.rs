@@ -10,7 +10,7 @@ use actix_web::web;
 use awc::http::{Method, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
 use hookwheel::api::{
     self, Api, Connections, Door, Front, Limits, Listening, MailRule, Nodes, Outbound, PeopleRules, Quotas, Settings,
@@ -386,7 +386,8 @@ fn open(api: &web::Data<Api>) -> (Vec<Listening>, SocketAddr) {
     let keys = || NodeKeys::of(&[("key", Zeroizing::new([7; 32]))]).map_err(|error| error.to_string());
     let tls = move || Ok(TlsAcceptor::from(Arc::new(keys()?.server().map_err(|error| error.to_string())?)));
     let own = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let owning = listen(own, Some(Nodes { listener: nodes, tls: Arc::new(tls) }));
+    let comes = |_: &[u8], _| -> LocalBoxFuture<'static, ()> { Box::pin(std::future::ready(())) };
+    let owning = listen(own, Some(Nodes { listener: nodes, tls: Arc::new(tls), comes: Arc::new(comes) }));
     let ways = Ways { listener, certificate: None, nodes: None, elsewhere: Some(Arc::new(Way::to(owner, keys))) };
     let limits = api.settings().limits.clone();
     let standing_by = api::stand_by((limits, Front::default()), ways, 2, 0).unwrap();
@@ -410,6 +411,7 @@ fn sending() -> deliver::Settings {
         proxy: None,
         proxy_resolves: false,
         listener_descriptors: 16,
+        carriers: Arc::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several nodes over one database, all of them processes: one owns the store, the others stand by. What stays true: what was
 //! answered 202 is there whoever dies, no two nodes' commits are mixed, and a node without its database says so and hangs nobody.
 
+mod carrying;
 mod faults;
 mod handing_on;
 #[path = "../support/mod.rs"]

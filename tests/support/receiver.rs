@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use super::DEADLINE;
 use super::http::{Message, read_message};
+use super::tls_endpoint::showing;
+use super::{Certified, DEADLINE};
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
@@ -54,12 +56,28 @@ pub struct Receiver {
     pub address: SocketAddr,
     /// What arrives, in the order of each connection.
     pub arrived: mpsc::Receiver<Arrived>,
+    scheme: &'static str,
     stopped: Arc<AtomicBool>,
 }
 
 impl Receiver {
     /// Answers every request as `answer` says, by path and message.
     pub fn start(answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_by("http", |stream| stream, answer)
+    }
+
+    /// The same over TLS, showing `certified`, which is for 127.0.0.1.
+    pub fn start_tls(certified: &Certified, answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static) -> Self {
+        let config = showing(certified, None, rustls::ALL_VERSIONS);
+        let over = move |stream| StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        Self::start_by("https", over, answer)
+    }
+
+    fn start_by<S: Read + Write>(
+        scheme: &'static str,
+        over: impl Fn(TcpStream) -> S + Clone + Send + 'static,
+        answer: impl Fn(&str, &Message) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (tell, arrived) = mpsc::channel();
@@ -70,17 +88,21 @@ impl Receiver {
                 if is_stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let (answer, tell) = (answer.clone(), tell.clone());
+                let (answer, tell, over) = (answer.clone(), tell.clone(), over.clone());
                 let stream = stream.expect("a connection");
-                std::thread::spawn(move || serve(stream, &*answer, &tell));
+                std::thread::spawn(move || {
+                    if let Ok(peer) = stream.peer_addr() {
+                        serve(over(stream), peer.ip(), &*answer, &tell);
+                    }
+                });
             }
         });
-        Self { address, arrived, stopped }
+        Self { address, arrived, scheme, stopped }
     }
 
     /// The URL of `path` here.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// The next request that arrives.
@@ -99,26 +121,31 @@ impl Drop for Receiver {
 }
 
 /// Serves one connection. Errors end it: a peer that was killed is what some tests are about.
-fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Message) -> Answer, tell: &mpsc::Sender<Arrived>) {
-    let (Ok(reading), Ok(peer)) = (stream.try_clone(), stream.peer_addr()) else { return };
-    let mut reading = BufReader::new(reading);
-    while let Ok(Some(message)) = read_message(&mut reading) {
+fn serve(
+    stream: impl Read + Write,
+    peer: IpAddr,
+    answer: &dyn Fn(&str, &Message) -> Answer,
+    tell: &mpsc::Sender<Arrived>,
+) {
+    let mut stream = BufReader::new(stream);
+    while let Ok(Some(message)) = read_message(&mut stream) {
         let path = message.start.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = answer(&path, &message);
         // Told before it is answered: who waits for the answer's effect finds it here already.
-        let told = tell.send(Arrived { path, message: message.clone(), answer, peer: peer.ip() });
-        if told.is_err() || reply(&mut stream, answer, &message).is_err() {
+        let told = tell.send(Arrived { path, message: message.clone(), answer, peer });
+        if told.is_err() || reply(stream.get_mut(), answer, &message).is_err() {
             return;
         }
     }
 }
 
 /// Answers. An error ends the connection.
-fn reply(stream: &mut TcpStream, answer: Answer, to: &Message) -> io::Result<()> {
+fn reply(stream: &mut (impl Read + Write), answer: Answer, to: &Message) -> io::Result<()> {
     let closed = || Err(io::ErrorKind::ConnectionAborted.into());
     match answer {
         Answer::Status(status) => {
-            stream.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n").as_bytes())
+            stream.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+            stream.flush()
         }
         Answer::Challenge => {
             let asked: Value = serde_json::from_slice(&to.body).unwrap_or_default();

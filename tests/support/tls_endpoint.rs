@@ -28,18 +28,7 @@ impl TlsEndpoint {
         wanted: Option<&Authority>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Self {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
-        let builder = match wanted {
-            None => builder.with_no_client_auth(),
-            Some(authority) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(authority.roots(), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap();
-        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        let config = showing(certified, wanted, versions);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, served) = mpsc::channel();
@@ -61,6 +50,26 @@ impl TlsEndpoint {
     pub fn url(&self) -> String {
         format!("https://localhost:{}/", self.address.port())
     }
+}
+
+/// How one that shows `certified` speaks TLS, of these versions.
+pub fn showing(
+    certified: &Certified,
+    wanted: Option<&Authority>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
+    let builder = match wanted {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(authority.roots(), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap();
+    Arc::new(builder.with_single_cert(chain, key).unwrap())
 }
 
 /// Serves one connection; an error ends it: who does not trust us goes away.

@@ -26,7 +26,8 @@ use super::connections::Admitted;
 use super::front::Front;
 use super::proxied;
 use super::standing_by;
-use super::stream::{Paced, Wire};
+use super::stream::Paced;
+pub use super::stream::Wire;
 pub use super::workers::Door;
 use super::workers::{THREAD, Workers};
 use crate::api::access::limits::Limits;
@@ -62,7 +63,12 @@ pub struct Nodes {
     pub listener: TcpListener,
     /// As of this moment.
     pub tls: NodeTls,
+    /// Who takes a node that has come for something else than to hand on what a client says.
+    pub comes: Comes,
 }
+
+/// Takes a node that says by its protocol (ALPN) what it has come for, until that is over; `None` if it hands on what a client says.
+pub type Comes = Arc<dyn Fn(&[u8], Box<dyn Wire>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 /// How a node that comes is spoken to, or why it cannot be.
 pub type NodeTls = Arc<dyn Fn() -> Result<TlsAcceptor, String> + Send + Sync>;
@@ -104,7 +110,7 @@ struct Entrance {
     /// What stands before the server, as it is in force.
     front: Box<dyn Fn() -> Front + Send + Sync>,
     tls: Option<TlsAcceptor>,
-    nodes: Option<NodeTls>,
+    nodes: Option<(NodeTls, Comes)>,
     node_handshakes: Semaphore,
     elsewhere: Option<Arc<dyn Elsewhere>>,
 }
@@ -156,7 +162,7 @@ fn open(
     let (mut sockets, mut node_tls) = (vec![(listener, By::Client)], None);
     if let Some(nodes) = nodes {
         sockets.push((nodes.listener, By::Node));
-        node_tls = Some(nodes.tls);
+        node_tls = Some((nodes.tls, nodes.comes));
     }
     let node_handshakes = Semaphore::new(NODE_HANDSHAKES_MAX);
     let entrance = Arc::new(Entrance {
@@ -241,10 +247,15 @@ impl Entrance {
     async fn let_in_by_node(&self, stream: TcpStream) -> Option<(Paced, Option<SocketAddr>)> {
         answer_at_once(&stream);
         let handshake = self.node_handshakes.try_acquire().ok()?;
-        let tls = self.nodes.as_ref()?();
-        let tls = tls.map_err(|why| tracing::error!(why, "another node cannot be answered")).ok()?;
+        let (tls, comes) = self.nodes.as_ref()?;
+        let tls = tls().map_err(|why| tracing::error!(why, "another node cannot be answered")).ok()?;
         // Whoever is no node is nobody's business.
         let mut stream = timeout(HANDSHAKE, tls.accept(stream)).await.ok()?.ok()?;
+        if let Some(for_what) = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec) {
+            drop(handshake);
+            comes(&for_what, Box::new(stream)).await;
+            return None;
+        }
         let said = timeout(HEADER, proxied::read(&mut stream)).await.ok()?.ok()??;
         drop(handshake);
         let (front, between) = ((self.front)(), (said.client.ip(), said.here));

@@ -117,6 +117,8 @@ fn show_nodes(api: &Api, page: &mut Page) {
     page.counter("hookwheel_node_taken_total", help).one(answers.taken.load(Relaxed));
     let help = "Connections that other nodes have handed on to it.";
     page.counter("hookwheel_connections_handed_on_total", help).one(api.connections.handed_on());
+    let help = "Attempts that other nodes made for it.";
+    page.counter("hookwheel_attempts_handed_on_total", help).one(api.outbound.carried().attempts);
     let questions = page.histograms("hookwheel_database_seconds", "How long the database took to answer.");
     let asked = [("read", &answers.reads), ("group", &answers.groups), ("renewal", &answers.renewals)];
     for (what, histogram) in asked {

@@ -40,6 +40,7 @@ fn special(of: &str, field: &str) -> Option<Value> {
         ("Node", "state") => json!("owner"),
         ("Node", "address") => json!("10.0.0.5:7081"),
         ("Node", "lease_ms") => json!(3_200),
+        ("Node", "carried") => json!(1_204),
         ("Setting", "name") => json!("server.body_bytes_max"),
         ("Dialect", "source") => json!("title = \"Standard Webhooks\"\n…"),
         ("Dialect", "description") => json!("The contract of Standard Webhooks 1.0."),

@@ -64,11 +64,13 @@ pub struct ClusterConfig {
     pub listen: SocketAddr,
     /// Host and port under which they find that; else the address that this machine has on its way to the database.
     pub advertise: Option<String>,
+    /// Whether it makes requests to endpoints for the owner while it stands by.
+    pub carries: bool,
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        Self { node: None, listen: SocketAddr::from(([0, 0, 0, 0], 7081)), advertise: None }
+        Self { node: None, listen: SocketAddr::from(([0, 0, 0, 0], 7081)), advertise: None, carries: true }
     }
 }
 

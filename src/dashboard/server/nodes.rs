@@ -39,7 +39,7 @@ async fn show(seat: Looks<Oversees>, api: web::Data<Api>, request: HttpRequest) 
                  directory is all of it, so back that up." }
         } @else {
             p { "These nodes share the store in a database. One of them owns it, and answers this; the others hand on what comes to \
-                 them, and go on where it ends. " code { "hookwheel nodes drain" } " lets another one own it." }
+                 them, make its requests to endpoints with it, and go on where it ends. " code { "hookwheel nodes drain" } " lets another one own it." }
         }
         section #nodes data-refresh="5" {
             (sharing(&shared))
@@ -58,12 +58,13 @@ fn sharing(nodes: &[NodeView]) -> Markup {
     };
     html! {
         @if !nodes.is_empty() { div.table tabindex="0" { table {
-            thead { tr { th scope="col" { "Node" } th scope="col" { "State" } th scope="col" { "Others find it at" } th scope="col" { "Lease" } } }
+            thead { tr { th scope="col" { "Node" } th scope="col" { "State" } th scope="col" { "Others find it at" } th scope="col" { "Lease" } th scope="col" { "Sent for the owner" } } }
             tbody { @for node in nodes { tr {
                 td { (node.name) }
                 td { (how(node)) }
                 td { code { (node.address) } }
                 td { @if let Some(ms) = node.lease_ms { (amount::took(ms)) " more" } }
+                td { @if let Some(sent) = node.carried { (amount::of(sent, "attempt", "attempts")) } }
             } } }
         } }
         h2 { "The owner" } }

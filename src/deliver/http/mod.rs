@@ -69,6 +69,11 @@ impl Destination {
         Ok(Self { peer, authority, uri })
     }
 
+    /// The whole URL.
+    pub fn url(&self) -> String {
+        self.uri.to_string()
+    }
+
     fn path(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }
@@ -165,6 +170,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether there was a connection: the endpoint may have got something.
+    pub fn is_of_endpoint(&self) -> bool {
+        !matches!(self, Self::Dial(_) | Self::TimedOut | Self::Tls(_))
+    }
+
     /// Whether the connection has ended, as one may that was kept. A stream that the endpoint resets is its answer.
     fn is_end(&self) -> bool {
         match self {
