@@ -1,4 +1,4 @@
-//! What a running server takes of a changed configuration. What stays true: a configuration
+//! What a running server takes of a changed configuration, whether it serves or stands by. What stays true: a configuration
 //! that is wrong changes nothing, what changed is said, and what waits for a restart is named.
 
 use std::sync::Arc;
@@ -32,19 +32,22 @@ pub struct Live<'a> {
 
 impl Live<'_> {
     /// Reads all again at each SIGHUP: `config.toml`, the master keys, the dialect files and the certificate.
-    pub async fn reload_when_asked(mut self, hangups: &mut Signal) {
+    pub async fn reload_when_asked(self, hangups: &mut Signal) {
         while hangups.recv().await.is_some() {
             supervisor::reloading();
-            let status = match self.read_again() {
+            let status = match read_again(self.config) {
                 Ok(new) => {
-                    self.take(new).await;
+                    if let Some(merged) = take(self.config, &new, Some(&self.guard)) {
+                        if merged != *self.config {
+                            self.apply(&merged).await;
+                        }
+                        *self.config = merged;
+                    }
                     self.read_files_again().await;
                     "serving; what can be read again was"
                 }
                 Err(error) => {
-                    for mistake in error.each() {
-                        tracing::error!(error = %mistake, "the configuration is wrong; all stays as it was");
-                    }
+                    tell(&error);
                     "serving; the configuration is wrong, and all stays as it was"
                 }
             };
@@ -53,40 +56,7 @@ impl Live<'_> {
         std::future::pending().await
     }
 
-    /// The configuration as it is written now, with what the start said beside it.
-    fn read_again(&self) -> Result<Config, ConfigError> {
-        let mut new = load(self.config.read_from.as_deref())?;
-        if self.config.is_dev {
-            new.for_development();
-        }
-        if self.config.is_dialect_said {
-            new.deliver.default_dialect.clone_from(&self.config.deliver.default_dialect);
-        }
-        Ok(new)
-    }
-
-    /// Applies what can be applied, and names all that has changed.
-    async fn take(&mut self, new: Config) {
-        let changed = self.config.changed(&new);
-        let (applied, waiting): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|knob| is_live(knob));
-        let merged = self.config.with_live_of(&new);
-        if !applied.is_empty()
-            && let Err(error) = self.apply(&merged).await
-        {
-            tracing::error!(error, "the configuration cannot be applied; restart the server");
-            return;
-        }
-        for knob in &waiting {
-            tracing::warn!(knob, "a changed setting is in force after a restart only");
-        }
-        tracing::info!(applied = applied.join(", "), waiting = waiting.len(), "the configuration was read again");
-        *self.config = merged;
-    }
-
-    async fn apply(&self, config: &Config) -> Result<(), String> {
-        log::apply(&config.log)?;
-        let from = &config.deliver;
-        self.guard.apply(from.allow.clone(), from.deny.clone(), from.ports.clone());
+    async fn apply(&self, config: &Config) {
         let (telemetry, people) = {
             let now = self.api.settings();
             (now.telemetry.clone(), now.people.clone())
@@ -96,7 +66,6 @@ impl Live<'_> {
         if let Err(error) = self.store.apply(kept.retention, kept.events_per_day).await {
             tracing::warn!(%error, "how long things are kept follows once the store can be written");
         }
-        Ok(())
     }
 
     async fn read_files_again(&self) {
@@ -104,14 +73,84 @@ impl Live<'_> {
             Ok(keys) => tracing::info!(current = %keys.current(), "master keys were read again"),
             Err(error) => tracing::error!(%error, "the master keys stay as they were"),
         }
-        let errors = self.shelf.reload(&self.config.deliver.dialects);
-        for error in &errors {
-            tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
-        }
+        read_dialects_again(self.config, self.shelf);
         self.deliver.dialects_changed();
         if let Some(certificate) = self.certificate {
             certificate.look_again();
         }
-        tracing::info!(dialects = self.shelf.now().names().count(), broken = errors.len(), "dialects were read again");
     }
+}
+
+/// Reads again what a node needs that stands by: whom it may dial, the log's level, dialects and certificate. All else is in force once the
+/// store is its own.
+pub fn reload_while_standing_by(
+    config: &mut Config,
+    guard: Option<&Guard>,
+    shelf: &Shelf,
+    certificate: Option<&api::Certificate>,
+) {
+    supervisor::reloading();
+    let status = match read_again(config) {
+        Ok(new) => {
+            if let Some(merged) = take(config, &new, guard) {
+                *config = merged;
+            }
+            read_dialects_again(config, shelf);
+            certificate.into_iter().for_each(api::Certificate::look_again);
+            "standing by; what can be read again was"
+        }
+        Err(error) => {
+            tell(&error);
+            "standing by; the configuration is wrong, and all stays as it was"
+        }
+    };
+    supervisor::ready(status);
+}
+
+/// The configuration as it is written now, with what the start said beside it.
+fn read_again(config: &Config) -> Result<Config, ConfigError> {
+    let mut new = load(config.read_from.as_deref())?;
+    if config.is_dev {
+        new.for_development();
+    }
+    if config.is_dialect_said {
+        new.deliver.default_dialect.clone_from(&config.deliver.default_dialect);
+    }
+    Ok(new)
+}
+
+fn tell(error: &ConfigError) {
+    for mistake in error.each() {
+        tracing::error!(error = %mistake, "the configuration is wrong; all stays as it was");
+    }
+}
+
+/// What is in force from now on, with all that has changed named and what is for every node applied; `None`: that could not be.
+fn take(config: &Config, new: &Config, guard: Option<&Guard>) -> Option<Config> {
+    let changed = config.changed(new);
+    let (applied, waiting): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|knob| is_live(knob));
+    let merged = config.with_live_of(new);
+    if !applied.is_empty()
+        && let Err(error) = log::apply(&merged.log)
+    {
+        tracing::error!(error, "the configuration cannot be applied; restart the server");
+        return None;
+    }
+    if let Some(guard) = guard.filter(|_| !applied.is_empty()) {
+        let from = &merged.deliver;
+        guard.apply(from.allow.clone(), from.deny.clone(), from.ports.clone());
+    }
+    for knob in &waiting {
+        tracing::warn!(knob, "a changed setting is in force after a restart only");
+    }
+    tracing::info!(applied = applied.join(", "), waiting = waiting.len(), "the configuration was read again");
+    Some(merged)
+}
+
+fn read_dialects_again(config: &Config, shelf: &Shelf) {
+    let errors = shelf.reload(&config.deliver.dialects);
+    for error in &errors {
+        tracing::error!(%error, "a dialect file is broken; its dialect stays as it was");
+    }
+    tracing::info!(dialects = shelf.now().names().count(), broken = errors.len(), "dialects were read again");
 }

@@ -13,6 +13,7 @@ use crate::checked::Checked;
 use crate::cluster::{CARRIES, NodeKeys, Way};
 use crate::config::{Config, threads};
 use crate::deliver::{Carriers, Carrying};
+use crate::domain::guard::Guard;
 use crate::{ServeError, settings, store};
 
 /// This node.
@@ -64,6 +65,12 @@ impl Nodes {
         self.member.rest();
     }
 
+    /// The configuration was read again: how long things are kept follows it once the store is opened.
+    pub fn follow(&mut self, config: &Config) {
+        let new = settings::of_store(config);
+        (self.store.retention, self.store.events_per_day) = (new.retention, new.events_per_day);
+    }
+
     /// The way to the one that owns the store.
     pub fn way(&self) -> Way {
         Way::to(self.member.owner(), self.keys())
@@ -79,9 +86,10 @@ impl Nodes {
         checked: &Checked,
         listener: &TcpListener,
     ) -> Result<StandingBy, ServeError> {
+        let guard = Arc::new(settings::guard(config, listener.local_addr()?));
+        let of_carrying = guard.clone();
         let carries = config.cluster.carries.then(|| -> Result<Carrying, ServeError> {
-            let guard = Arc::new(settings::guard(config, listener.local_addr()?));
-            let (sending, trust, way) = (settings::of_deliver(config, guard), checked.trust.clone(), self.way());
+            let (sending, trust, way) = (settings::of_deliver(config, of_carrying), checked.trust.clone(), self.way());
             let links = move || {
                 let way = way.clone();
                 async move { way.to_carry().await }
@@ -93,7 +101,7 @@ impl Nodes {
         let ways = Ways { listener, certificate, nodes: None, elsewhere: Some(Arc::new(self.way())) };
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
         let listening = api::stand_by(settings::of_door(config), ways, workers, patience)?;
-        Ok(StandingBy { listening, carrying, attempts })
+        Ok(StandingBy { listening, carrying, guard, attempts })
     }
 
     /// As they are then: whoever changes them does so on one node after the other.
@@ -107,6 +115,8 @@ impl Nodes {
 pub struct StandingBy {
     listening: Listening,
     carrying: Option<Carrying>,
+    /// Whom it may dial.
+    pub guard: Arc<Guard>,
     /// How long attempts may take that are out.
     attempts: Duration,
 }

@@ -5,10 +5,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
+
 use crate::checked::Checked;
 use crate::clock::{Clock, Dice, Stopwatch};
 use crate::config::Config;
 use crate::handover::{self, Control, Heir, Holds, Taken};
+use crate::live::reload_while_standing_by;
 use crate::nodes::{Nodes, StandingBy};
 use crate::pulse::{apart, or_end};
 use crate::{ServeError, settings, store, supervisor};
@@ -115,17 +118,19 @@ impl Post {
     }
 
     /// Opens the store, on a thread of its own, so that signals are heard meanwhile. A directory that was handed over may be in use
-    /// for a moment more; a database may be another node's, or away.
+    /// for a moment more; a database may be another node's, or away: while this one stands by it reads again what it can at each of
+    /// `hangups`.
     pub async fn open(
         &mut self,
-        config: &Config,
+        config: &mut Config,
         checked: &Checked,
         clock: &Clock,
+        hangups: &mut Signal,
     ) -> Result<(store::Store, store::Committer), ServeError> {
         let (watch, mut was_away) = (Stopwatch::start(), None);
-        let settings = self.nodes.as_ref().map_or_else(|| settings::of_store(config), |nodes| nodes.store.clone());
         loop {
-            let (settings, clock) = (settings.clone(), clock.clone());
+            let settings = self.nodes.as_ref().map_or_else(|| settings::of_store(config), |nodes| nodes.store.clone());
+            let clock = clock.clone();
             let open = move || {
                 fail::fail_point!("post.open");
                 store::open(settings, clock, Dice::from_system())
@@ -142,7 +147,10 @@ impl Post {
                     if was_away.replace(is_away) != Some(is_away) {
                         self.tell_why(&why, is_away)?;
                     }
-                    actix_rt::time::sleep(STAND_BY).await;
+                    tokio::select! {
+                        () = actix_rt::time::sleep(STAND_BY) => {}
+                        Some(()) = hangups.recv() => self.read_again(config, checked),
+                    }
                 }
                 opened => return Ok(opened?),
             }
@@ -155,6 +163,13 @@ impl Post {
         self.standing_by = Some(nodes.stand_by(config, checked, &self.listener)?);
         supervisor::ready(&format!("standing by on {}", self.listener.local_addr()?));
         Ok(())
+    }
+
+    /// Reads again what it can while it stands by.
+    fn read_again(&mut self, config: &mut Config, checked: &Checked) {
+        let guard = self.standing_by.as_ref().map(|standing_by| &*standing_by.guard);
+        reload_while_standing_by(config, guard, &checked.shelf, checked.certificate.as_deref());
+        self.nodes.iter_mut().for_each(|nodes| nodes.follow(config));
     }
 
     /// Others are to own the store for a while, if there are any.

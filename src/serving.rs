@@ -90,7 +90,8 @@ pub async fn run_at(
     post: &mut Post,
     (asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Left, ServeError> {
-    let Some(opened) = open(&clock, config, checked, post, asked.clone()).await? else { return Ok(Left::Stopped) };
+    let opened = open(&clock, config, checked, post, (asked.clone(), hangups)).await?;
+    let Some(opened) = opened else { return Ok(Left::Stopped) };
     let mut serving = Serving::start(clock, config, checked, post, opened).await?;
     let left = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
     serving.stop(config, post, &left, asked).await?;
@@ -100,14 +101,14 @@ pub async fn run_at(
 /// Opens the store, unless it is asked to stop before.
 async fn open(
     clock: &Clock,
-    config: &Config,
+    config: &mut Config,
     checked: &Checked,
     post: &mut Post,
-    mut asked: watch::Receiver<u32>,
+    (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Option<(Store, Committer)>, ServeError> {
     supervisor::status("opening the store");
     tokio::select! {
-        opened = supervisor::patient_with(post.open(config, checked, clock), || None) => return opened.map(Some),
+        opened = supervisor::patient_with(post.open(config, checked, clock, hangups), || None) => return opened.map(Some),
         _ = asked.wait_for(|asked| *asked > 0) => {}
     }
     if let Some(standing_by) = post.stood_by() {

@@ -29,8 +29,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
     ("cluster", &["store"]),
-    ("nodes", &["api", "checked", "cluster", "config", "deliver", "settings", "store"]),
-    ("post", &["api", "checked", "clock", "config", "handover", "nodes", "pulse", "settings", "store", "supervisor"]),
+    ("nodes", &["api", "checked", "cluster", "config", "deliver", "domain", "settings", "store"]),
+    (
+        "post",
+        &["api", "checked", "clock", "config", "handover", "live", "nodes", "pulse", "settings", "store", "supervisor"],
+    ),
     ("supervisor", &["pulse"]),
     (
         "serving",

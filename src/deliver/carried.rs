@@ -56,6 +56,8 @@ impl fmt::Debug for Parcel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
+    /// It is still wanted.
+    Alive,
     /// Make it.
     Make(Parcel),
     /// Nobody waits for it any more.

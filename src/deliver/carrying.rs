@@ -20,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Settings;
 use super::carried::{self, Came, Order, Parcel, Word};
-use super::carriers::{OUT_MAX, TICK};
+use super::carriers::{OUT_MAX, SILENT_TICKS, TICK};
 use super::http::Heard;
 use super::requests::Requests;
 use super::tls::Trust;
@@ -104,7 +104,7 @@ async fn carry(
     let (mut stops, mut leaves) = (pin!(stops), false);
     let (clock, mut ticks) = (Clock::real(), interval(TICK));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ticked_at = clock.up();
+    let (mut ticked_at, mut silent) = (clock.up(), 0);
     loop {
         tokio::select! {
             biased;
@@ -114,9 +114,11 @@ async fn carry(
                     // Whoever gave them has given them to others meanwhile: what comes now would be too late.
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "this node was held up"));
                 }
-                if !out.is_empty() {
-                    to.send(said(Word::Alive)).await?;
+                silent += 1;
+                if silent > SILENT_TICKS {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the owner is silent"));
                 }
+                to.send(said(Word::Alive)).await?;
             }
             () = &mut stops, if !leaves => {
                 leaves = true;
@@ -138,11 +140,13 @@ async fn carry(
             }
             order = from.next() => {
                 let Some(frame) = order.transpose()? else { return Ok(()) };
+                silent = 0;
                 match carried::read(frame.freeze()).ok_or(io::ErrorKind::InvalidData)? {
                     (number, Order::Make(parcel), body) if handles.len() < 2 * OUT_MAX => {
                         let made = made(requests.clone(), parcel, body);
                         handles.insert(number, out.spawn_local(async move { (number, made.await) }));
                     }
+                    (_, Order::Alive, _) => {}
                     (_, Order::Make(_), _) => return Err(io::ErrorKind::InvalidData.into()),
                     (number, Order::LetGo, _) => drop(handles.remove(&number).map(|handle| handle.abort())),
                 }

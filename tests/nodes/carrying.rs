@@ -23,6 +23,7 @@ struct Scene {
     _roots: tempfile::NamedTempFile,
     certified: Certified,
     owner: Server,
+    node: Node,
     other: StandingBy,
     client: Client,
 }
@@ -41,9 +42,10 @@ impl Scene {
                 .with("HOOKWHEEL__DELIVER__EGRESS", &from.to_string())
         };
         let owner = node("one", FROM[0]).start();
-        let other = so(node("other", FROM[1])).stand_by();
+        let node = so(node("other", FROM[1]));
+        let other = node.stand_by();
         let (client, certified) = (owner.client(), authority.certify("127.0.0.1", |_| ()));
-        Some(Self { _postgres: postgres, _roots: roots, certified, owner, other, client })
+        Some(Self { _postgres: postgres, _roots: roots, certified, owner, node, other, client })
     }
 
     /// So many attempts were made by the other node, which is there for it; none: it is not.
@@ -227,6 +229,30 @@ fn whom_a_node_may_not_reach_the_owner_asks() {
         assert_eq!(count(&from_where(&endpoints), FROM[0]), ENDPOINTS);
     }
     assert_eq!(scene.carried(), Some(0));
+}
+
+#[test]
+fn whom_it_may_reach_is_read_again_while_it_stands_by() {
+    let deny = |node: &Node, list: &str| {
+        std::fs::write(node.dir.path().join("config.toml"), format!("[deliver]\ndeny = [{list}]\n")).expect("a file");
+    };
+    let open = |node: Node| {
+        deny(&node, "");
+        node
+    };
+    let Some(mut scene) = Scene::start("a guard that is changed", open) else { return };
+    scene.until_it_carries();
+    let endpoints = scene.endpoints(|_| Answer::Status(200));
+    publish(&mut scene.client, "one");
+    assert!(count(&from_where(&endpoints), FROM[1]) > 0);
+    scene.until_all_succeeded("one", 1);
+    // Its connections are there, and are not used any more.
+    deny(&scene.node, "\"127.0.0.1/32\"");
+    scene.other.process.signal(Signal::HUP);
+    scene.other.process.line("the configuration was read again");
+    publish(&mut scene.client, "two");
+    scene.until_all_succeeded("two", 1);
+    assert_eq!(count(&from_where(&endpoints), FROM[0]), ENDPOINTS);
 }
 
 #[test]
