@@ -18,11 +18,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use super::Settings;
 use super::carried::{self, Came, Order, Parcel, Word};
 use super::carriers::{OUT_MAX, SILENT_TICKS, TICK};
 use super::http::Heard;
 use super::requests::Requests;
+use super::settings::Settings;
 use super::tls::Trust;
 use crate::clock::Clock;
 use crate::pulse::or_end_task;

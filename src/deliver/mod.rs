@@ -1,6 +1,7 @@
 //! Delivery: wheel and lanes decide (`wheel`, `lane`, `schedule`, `verdict`: pure), a thread turns them (`engine`), and
 //! senders make the requests (`errands`, `sender`, `target`, `book`), past the guard, with the access tokens that endpoints want
-//! (`grants`, `tokens`), or hand over what is pulled (`polls`, `leases`, `pulling`).
+//! (`grants`, `tokens`), or hand over what is pulled (`polls`, `leases`, `pulling`). Some requests other nodes make (`carriers`, `carried`), as
+//! this one does for them while it stands by (`carrying`).
 
 pub mod allowances;
 pub mod book;
@@ -32,6 +33,7 @@ mod requests;
 mod resolve;
 pub mod schedule;
 mod sender;
+mod settings;
 pub mod shares;
 mod smtp;
 mod target;
@@ -44,7 +46,6 @@ pub mod wheel;
 pub mod window;
 mod workload;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -59,24 +60,19 @@ use crate::dialect::Shelf;
 use crate::domain::byte_budget::ByteBudget;
 use crate::domain::delivery::{Attempt, Delivery, Outcome};
 use crate::domain::explain::Explained;
-use crate::domain::guard::Guard;
 use crate::domain::id::WebhookNumber;
 use crate::domain::lane::Standing;
 use crate::domain::probe::{Probe, Probed, Tried};
-use crate::domain::proxy::Proxy;
 use crate::domain::rate_limit::{Allowance, RateLimit};
 use crate::domain::webhook::Webhook;
 use crate::domain::workload::Carried;
 use crate::pulse::{Pulse, Stuck, or_end, or_end_task};
 use crate::store::{Listener, Notice, Store};
-use crate::telemetry::{Page, Telemetry};
+use crate::telemetry::Page;
 use allowances::Allowances;
 pub use carriers::Carriers;
 pub use carrying::Carrying;
-use clients::Making;
 use descriptors::Descriptors;
-use dial::Ways;
-use egress::Egress;
 pub use egress::may_be_here;
 use engine::Engine;
 use errands::Errand;
@@ -88,6 +84,7 @@ pub use requests::Requests;
 use resolve::Resolver;
 use schedule::{Claim, Scheduler};
 use sender::Tools;
+pub use settings::Settings;
 pub use smtp::{Smtp, SmtpSettings, SmtpTls};
 pub use tls::Trust;
 use tokens::Tokens;
@@ -96,55 +93,6 @@ use tokens::Tokens;
 const LETTING_GO: Duration = Duration::from_secs(1);
 /// How long the engine may take to answer who asks how deliveries stand.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What delivery needs to know.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Deliveries that may be out at once, over all webhooks; fewer if there are fewer descriptors.
-    pub in_flight_max: usize,
-    /// Bytes of bodies that may be out.
-    pub bodies_bytes_max: usize,
-    /// Threads that send.
-    pub senders: usize,
-    /// The deadline of connect and TLS within that of the attempt.
-    pub connect: Duration,
-    /// Which addresses may be dialled.
-    pub guard: Arc<Guard>,
-    /// The published addresses; those of this machine are where connections leave from.
-    pub egress: Vec<IpNet>,
-    /// Name servers that are asked; empty: the system's.
-    pub name_servers: Vec<SocketAddr>,
-    /// How long resolving a name may take.
-    pub dns: Duration,
-    /// What connections go through.
-    pub proxy: Option<Proxy>,
-    /// Whether the proxy resolves names.
-    pub proxy_resolves: bool,
-    /// Descriptors that are the listener's to use.
-    pub listener_descriptors: usize,
-    /// The mail server that mail is handed to.
-    pub smtp: Option<Arc<Smtp>>,
-    /// What is watched.
-    pub telemetry: Telemetry,
-    /// Other nodes that make requests for this one.
-    pub carriers: Arc<Carriers>,
-}
-
-impl Settings {
-    fn making(&self, trust: Arc<Trust>) -> Making {
-        let descriptors = Descriptors::of_this_process(self.listener_descriptors);
-        Making { ways: self.ways(), trust, descriptors, connect: self.connect }
-    }
-
-    fn ways(&self) -> Ways {
-        Ways {
-            guard: self.guard.clone(),
-            egress: Egress::of(&self.egress),
-            proxy: self.proxy.clone().map(Arc::new),
-            proxy_resolves: self.proxy_resolves,
-        }
-    }
-}
 
 /// The running delivery.
 pub struct Deliver {

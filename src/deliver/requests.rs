@@ -8,7 +8,6 @@ use actix_rt::time::timeout;
 use bytes::Bytes;
 use ipnet::IpNet;
 
-use super::Settings;
 use super::carried::{Came, Parcel};
 use super::carriers::Carriers;
 use super::clients::{Client, Clients, Making, Profile};
@@ -17,6 +16,7 @@ use super::grants::{Allotted, Asking, Grant, Grants, Shown};
 use super::headers::{hop, parsed};
 use super::http::{Destination, Heard, Http, Request};
 use super::resolve::Resolver;
+use super::settings::Settings;
 use super::tokens::Tokens;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::Invalid;
