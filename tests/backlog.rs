@@ -248,6 +248,7 @@ impl Scene {
                         trace: Default::default(),
                     },
                     named: None,
+                    by: None,
                     retry_after: None,
                 };
                 let dialect = self.shelf.now().get("standard").expect("it is compiled in").clone();

@@ -236,6 +236,7 @@ async fn carry_up(
 mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader};
     use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
     use tokio_rustls::TlsAcceptor;
     use zeroize::Zeroizing;
 
@@ -327,6 +328,60 @@ mod tests {
             let (_tell, heard) = watch::channel(owner);
             let way = Way::to(heard, || panic!("nobody is asked")).unless(move || serves);
             assert!(way.hand_on(stream, from, std::future::pending()).await.is_some());
+        }
+    }
+
+    /// A node that takes some things, and who comes to it, for what, with what they say.
+    async fn a_door(takes: &[&[u8]]) -> (Arc<Owner>, mpsc::UnboundedReceiver<(Option<Vec<u8>>, Vec<u8>)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let mut config = keys().server().expect("TLS");
+        config.alpn_protocols = takes.iter().map(|one| one.to_vec()).collect();
+        let (tell, told) = mpsc::unbounded_channel();
+        actix_rt::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = acceptor.accept(stream).await.expect("a node");
+                let (for_what, mut said) = (stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec), Vec::new());
+                // Who has nothing to say here goes without a word.
+                let _ = stream.read_to_end(&mut said).await;
+                if tell.send((for_what, said)).is_err() {
+                    return;
+                }
+            }
+        });
+        (Arc::new(Owner { node: "other".into(), address, is_this: false }), told)
+    }
+
+    #[actix_web::test]
+    async fn who_makes_requests_comes_to_the_owner_as_such_and_goes_with_it() {
+        let (owner, mut told) = a_door(&[CARRIES]).await;
+        let own = Arc::new(Owner { is_this: true, ..(*owner).clone() });
+        let (tell, heard) = watch::channel(Some(own));
+        let way = Way::to(heard, || Ok(keys()));
+        let mut coming = Box::pin(way.to_carry());
+        assert!((&mut coming).now_or_never().is_none(), "this node itself needs nobody");
+        tell.send_replace(Some(owner.clone()));
+        let (mut link, ends) = coming.await;
+        let mut ends = Box::pin(ends);
+        assert!((&mut ends).now_or_never().is_none());
+        tell.send_replace(None);
+        assert!((&mut ends).now_or_never().is_none(), "nobody else owns the store yet");
+        tell.send_replace(Some(Arc::new(Owner { node: "third".into(), ..(*owner).clone() })));
+        ends.await;
+        link.write_all(b"here").await.expect("it is taken");
+        link.shutdown().await.expect("it is there");
+        assert_eq!(told.recv().await, Some((Some(CARRIES.to_vec()), b"here".to_vec())));
+    }
+
+    #[actix_web::test]
+    async fn an_owner_that_knows_nothing_of_it_is_left_alone() {
+        let (owner, mut told) = a_door(&[]).await;
+        let (_tell, heard) = watch::channel(Some(owner));
+        let way = Way::to(heard, || Ok(keys()));
+        tokio::select! {
+            _ = way.to_carry() => panic!("nobody takes that"),
+            came = told.recv() => assert_eq!(came, Some((None, Vec::new()))),
         }
     }
 }

@@ -117,17 +117,17 @@ impl Book {
         };
         let next = if tried.success { Next::Succeeded } else { Next::Dead };
         self.meters.count(&tried.attempt, next);
-        self.tell(&Told { claim, attempt: &tried.attempt, next, named });
+        self.tell(&Told { claim, attempt: &tried.attempt, next, named, by: None });
         tried
     }
 
     /// Decides what follows an attempt.
     fn judge(&self, claim: &Claim, made: Made, dialect: &Dialect) -> Settlement {
         fail::fail_point!("sender.verdict");
-        let named = made.named;
+        let (named, by) = (made.named, made.by.clone());
         let settlement = verdict(claim, dialect, made, self.dice.borrow_mut().fraction());
         let (attempt, next) = (&settlement.attempt, settlement.next);
-        self.tell(&Told { claim, attempt, next, named });
+        self.tell(&Told { claim, attempt, next, named, by });
         self.meters.count_for((claim.webhook.account, &claim.delivery), (attempt, next), named);
         settlement
     }

@@ -5,6 +5,7 @@
 //! it is about. Heads grow: what one side does not know it leaves out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
@@ -104,12 +105,13 @@ impl Came {
         (Self { outcome, reached, any, retry_after, headers, phases, resent }, body.into())
     }
 
-    /// Both in one again.
-    pub fn heard(self, body: &[u8], before: &Heard) -> Heard {
+    /// Both in one again, as this node said.
+    pub fn heard(self, body: &[u8], by: Arc<str>, before: &Heard) -> Heard {
         let Self { outcome, any, retry_after, headers, phases, resent, .. } = self;
         let body = body[..body.len().min(before.body_bytes_max)].to_vec();
         let (status, body_bytes_max) = (outcome.as_ref().and_then(Outcome::status), before.body_bytes_max);
-        Heard { any, status, retry_after, headers, body, body_bytes_max, phases, resent: resent || before.resent }
+        let resent = resent || before.resent;
+        Heard { any, status, retry_after, headers, body, body_bytes_max, phases, resent, by: Some(by) }
     }
 }
 

@@ -82,6 +82,7 @@ enum Errand {
 
 /// A node that is to make a request.
 pub struct Chosen {
+    node: Arc<str>,
     desk: Arc<Desk>,
     carried: Arc<AtomicU64>,
     whom: u64,
@@ -117,7 +118,10 @@ impl Carriers {
         let carrier = &nodes[share_of(whom, nodes.iter().map(|carrier| &*carrier.node))?];
         let desk = &carrier.links[(whom % carrier.links.len() as u64) as usize];
         let is_free = desk.out.load(Ordering::Relaxed) < OUT_MAX && !self.is_avoided(whom);
-        is_free.then(|| Chosen { desk: desk.clone(), carried: carrier.carried.clone(), whom })
+        is_free.then(|| {
+            let (node, desk, carried) = (carrier.node.clone(), desk.clone(), carrier.carried.clone());
+            Chosen { node, desk, carried, whom }
+        })
     }
 
     /// Whoever was chosen could not reach whom this one has reached.
@@ -171,7 +175,7 @@ impl Carriers {
             Some(outcome) if reached => {
                 self.carried.fetch_add(1, Ordering::Relaxed);
                 chosen.carried.fetch_add(1, Ordering::Relaxed);
-                *heard = came.heard(&body, heard);
+                *heard = came.heard(&body, chosen.node.clone(), heard);
                 Handed::Came(outcome)
             }
             Some(_) => Handed::NotReached,
@@ -529,6 +533,7 @@ mod tests {
         assert_eq!(handed, Handed::Came(Outcome::Status(503)));
         assert_eq!((heard.status, heard.body, heard.retry_after.as_deref()), (Some(503), b"hea".to_vec(), Some("3")));
         assert_eq!((heard.phases.tls_us, carriers.carried().nodes), (Some(5), vec![("other".to_owned(), 1)]));
+        assert_eq!(heard.by.as_deref(), Some("other"));
     }
 
     #[actix_rt::test]

@@ -234,14 +234,14 @@ impl Sender {
             auth_us: shown.fetched_us,
             reauthorized: shown.again,
         };
-        let (response_body, resent) = (heard.body, heard.resent);
+        let (response_body, resent, by) = (heard.body, heard.resent, heard.by);
         let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall());
         let retry_after = match summary.outcome {
             Outcome::Auth(_) => shown.asked_until,
             _ => heard.retry_after.as_deref().and_then(|text| asked_until(text, now, wall)),
         };
         let attempt = Attempt { summary, url, request_headers: headers, response_body, resent, trace };
-        Made { attempt, retry_after, named }
+        Made { attempt, retry_after, named, by }
     }
 
     /// What an attempt may take: the mail server has a limit of its own, which is told from an endpoint's.

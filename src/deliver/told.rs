@@ -1,6 +1,8 @@
 //! What is told of an attempt beside what is recorded of it: one wide line in the log, and one span where spans are taken. What
 //! stays true: nothing of a payload, no header and no secret stands in either; of a URL its place.
 
+use std::sync::Arc;
+
 use super::schedule::Claim;
 use crate::domain::delivery::{Attempt, Cause};
 use crate::domain::retry::Next;
@@ -19,6 +21,8 @@ pub struct Told<'a> {
     pub next: Next,
     /// The trace that its event's producer named.
     pub named: Option<TraceContext>,
+    /// The node that made it, where it was another one.
+    pub by: Option<Arc<str>>,
 }
 
 /// What follows, in one word.
@@ -72,6 +76,7 @@ impl Told<'_> {
                     tls_ms = ms(phases.tls_us),
                     wait_ms = ms(phases.first_byte_us),
                     resent = self.attempt.resent,
+                    by = self.by.as_deref(),
                     next = word(self.next),
                     next_at = match self.next {
                         Next::RetryAt(at) => Some(rfc3339(store.shown(at))),

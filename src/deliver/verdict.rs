@@ -1,5 +1,7 @@
 //! What an attempt means for its delivery and its webhook. Pure.
 
+use std::sync::Arc;
+
 use super::schedule::Claim;
 use super::smtp::{is_final, is_taken};
 use crate::dialect::Dialect;
@@ -21,6 +23,8 @@ pub struct Made {
     pub retry_after: Option<UnixMs>,
     /// The trace that its event's producer named.
     pub named: Option<TraceContext>,
+    /// The node that made it, where it was another one.
+    pub by: Option<Arc<str>>,
 }
 
 /// Until when an endpoint asked to be left alone with `Retry-After`, in the server's own time. A date is of the wall clock. Who
@@ -130,7 +134,7 @@ mod tests {
         verdict(
             &claim,
             dialects.get("standard").expect("it is shipped"),
-            Made { attempt, retry_after, named: None },
+            Made { attempt, retry_after, named: None, by: None },
             0.5,
         )
     }

@@ -245,7 +245,7 @@ impl Life {
             trace: Default::default(),
         };
         let dialect = self.shelf.now().get(&claim.webhook.dialect).unwrap().clone();
-        self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None, named: None }, 0.0));
+        self.store.settle(verdict(&claim, &dialect, Made { attempt, retry_after: None, named: None, by: None }, 0.0));
         self.hear_until(|notice| notice.settled.iter().any(|settled| settled.delivery == id));
         self.unsynced.insert(id);
     }

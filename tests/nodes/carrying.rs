@@ -152,6 +152,9 @@ fn what_failed_is_made_again_by_the_owner_itself() {
         endpoints.iter().map(|endpoint| [endpoint.next().peer, endpoint.next().peer]).collect();
     assert!(from.iter().any(|[first, _]| *first == FROM[1]), "{from:?}");
     assert!(from.iter().all(|[_, second]| *second == FROM[0]), "{from:?}");
+    // Who made an attempt is told.
+    let told = scene.owner.process.line("by=\"other\"");
+    assert!(told.contains("attempt=1") && told.contains("next=\"retry\""), "{told}");
 }
 
 /// What it was at is made again by the owner, though every endpoint had it, and no attempt has failed.

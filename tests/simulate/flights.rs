@@ -214,7 +214,7 @@ impl World {
             trace: Default::default(),
         };
         let dialect = self.dialect(&claim);
-        self.core.enter(&claim, Some(Ok((Made { attempt, retry_after, named: None }, dialect))));
+        self.core.enter(&claim, Some(Ok((Made { attempt, retry_after, named: None, by: None }, dialect))));
     }
 
     /// A `Retry-After`, and how long a pause it asks for. A date is of the wall clock and has no parts of a second.

@@ -159,7 +159,8 @@ impl Run {
             };
             self.flight_number += 1;
             self.out.push(Reverse((now + took, self.flight_number)));
-            self.flights.insert(self.flight_number, (claim, Made { attempt, retry_after: None, named: None }));
+            self.flights
+                .insert(self.flight_number, (claim, Made { attempt, retry_after: None, named: None, by: None }));
         }
     }
 

@@ -15,6 +15,7 @@ mod tests;
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -112,6 +113,8 @@ pub struct Heard {
     pub phases: Phases,
     /// The request was sent once more, on a fresh connection.
     pub resent: bool,
+    /// The node that made the request, where it was another one.
+    pub by: Option<Arc<str>>,
 }
 
 impl Default for Heard {
@@ -125,6 +128,7 @@ impl Default for Heard {
             body_bytes_max: RESPONSE_BODY_BYTES_MAX,
             phases: Phases::default(),
             resent: false,
+            by: None,
         }
     }
 }
