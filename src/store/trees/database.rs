@@ -44,18 +44,11 @@ pub trait Database: Send + Sync {
     /// A node stands by, and is found there.
     fn stand_by(&self, node: &Called) -> Result<(), StoreError>;
 
-    /// What lies at a key.
-    fn row(&self, tree: Tree, key: &[u8], within: Duration) -> Result<Option<IVec>, StoreError>;
+    /// What lies at a key, and else the first key behind it at which something does.
+    fn row(&self, tree: Tree, key: &[u8], within: Duration) -> Result<Beside, StoreError>;
 
-    /// Of a span those at this end, in the order from there, at most so many.
-    fn rows(
-        &self,
-        tree: Tree,
-        span: &Span,
-        end: End,
-        count_max: usize,
-        within: Duration,
-    ) -> Result<Vec<(Key, IVec)>, StoreError>;
+    /// Of a span those at this end, in the order from there, at most so many, and the first key behind the span.
+    fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize, within: Duration) -> Result<Found, StoreError>;
 
     /// Applies what is placed and renews the lease, if this is the owner and the group before is the last one that is there. Says whether.
     fn write(
@@ -78,6 +71,24 @@ pub trait Database: Send + Sync {
 
     /// Bytes that the rows take.
     fn size_bytes(&self) -> Result<u64, StoreError>;
+}
+
+/// What lies at a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// This does.
+    Row(IVec),
+    /// Nothing, up to this key, at which something lies; without one, to the end.
+    Nothing(Option<Key>),
+}
+
+/// Rows of a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Those at the end that was asked for.
+    pub rows: Vec<(Key, IVec)>,
+    /// The first key behind the span: who asks again a little further on need not ask. `None`: nothing lies there, or the span has no end.
+    pub behind: Option<Key>,
 }
 
 /// Under which name a node is known, and where the others find it: empty if they do not.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use sled::IVec;
 
-use super::database::{End, Lasting, Node, row};
+use super::database::{Beside, End, Found, Lasting, Node, row};
 use super::held::Row;
 use super::lease::{KeptLease, Lease};
 use super::ledger;
@@ -121,13 +121,21 @@ impl OnDatabase {
             }
         };
         let found = of.owned.row(tree, key);
-        of.changing(tree, |near| match &found {
-            Ok(found) => {
-                near.learn(read, Span::one(key), found.iter().map(|value| known(key.to_vec(), value.clone())).collect())
+        of.changing(tree, |near| match found {
+            Ok(Beside::Row(value)) => {
+                near.learn(read, Span::one(key), vec![known(key.to_vec(), value.clone())]);
+                Ok(Some(value))
             }
-            Err(_) => near.give_up(read),
-        });
-        found
+            // Who asks for one thing after the other that is not there asks once.
+            Ok(Beside::Nothing(to)) => {
+                near.learn(read, Span { from: key.to_vec(), to }, Vec::new());
+                Ok(None)
+            }
+            Err(error) => {
+                near.give_up(read);
+                Err(error)
+            }
+        })
     }
 
     /// What lies at the greatest key that is not greater.
@@ -191,15 +199,15 @@ impl Shared {
             let found = self.owned.rows(tree, &part, end, count_max);
             *page = (count_max * 2).min(PAGE_MAX);
             let found = self.changing(tree, |near| {
-                let rows = match found {
-                    Ok(rows) => rows,
+                let found = match found {
+                    Ok(found) => found,
                     Err(error) => {
                         near.give_up(read);
                         return Err(error);
                     }
                 };
-                let learned = reached(part, &rows, end, count_max);
-                near.learn(read, learned, rows.into_iter().map(|(key, value)| known(key, value)).collect());
+                let learned = reached(part, &found, end, count_max);
+                near.learn(read, learned, found.rows.into_iter().map(|(key, value)| known(key, value)).collect());
                 // Before any of it is let go, so that each round comes to something.
                 Ok(look(near))
             })?;
@@ -232,12 +240,13 @@ impl Shared {
     }
 }
 
-/// The part of a span of which these are all rows, where so many were asked for from this end.
-fn reached(span: Span, rows: &[(Key, IVec)], end: End, count_max: usize) -> Span {
+/// Where these are all rows that there are, of a span in which so many were asked for from this end: beyond its own end too, up to the next.
+fn reached(span: Span, Found { rows, behind }: &Found, end: End, count_max: usize) -> Span {
+    let to = span.to.and(behind.clone());
     match (rows.last(), end) {
         (Some((last, _)), End::First) if rows.len() == count_max => Span { to: Span::one(last).to, ..span },
-        (Some((last, _)), End::Last) if rows.len() == count_max => Span { from: last.clone(), ..span },
-        _ => span,
+        (Some((last, _)), End::Last) if rows.len() == count_max => Span { from: last.clone(), to },
+        _ => Span { to, ..span },
     }
 }
 
@@ -409,5 +418,36 @@ mod tests {
         assert_eq!(trees.at_or_before(Tree::Names, &[255, 1]).unwrap().unwrap().1, [199]);
         assert_eq!(trees.get(Tree::Names, &[7, 7, 7]).unwrap(), None);
         assert_eq!(asked(), 0, "all of it is known by now");
+    }
+
+    #[test]
+    fn who_looks_at_one_place_after_the_other_asks_once_for_what_lies_between() {
+        let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
+        let before: Vec<_> = (0..8_u8).map(|n| (vec![n * 20], Some(n))).collect();
+        trees(&database, 0).write(&Placed::without_packs(&writes(&before)), Lasting::Later, || ()).unwrap();
+        let (trees, asked) = (trees(&database, 1 << 20), || database.asked());
+        asked();
+        // As retention goes through what belongs to one event after the other.
+        for key in 1..20_u8 {
+            assert_eq!(trees.get(Tree::Names, &[key]).unwrap(), None);
+        }
+        assert_eq!(asked(), 1);
+        for key in 21..40_u8 {
+            assert_eq!(trees.at_or_before(Tree::Names, &[key]).unwrap().unwrap().1, [1]);
+        }
+        assert_eq!(asked(), 1);
+        for key in 41..60_u8 {
+            assert_eq!(trees.range(Tree::Names, vec![key]..vec![key + 1]).next().transpose().unwrap(), None);
+        }
+        assert_eq!(asked(), 1);
+        for key in 141..200_u8 {
+            assert_eq!(trees.range(Tree::Names, vec![key]..vec![key + 1]).next().transpose().unwrap(), None);
+        }
+        assert_eq!(asked(), 1, "to the end");
+        // What is written there is met all the same.
+        trees.write(&Placed::without_packs(&writes(&[(vec![50], Some(7))])), Lasting::Later, || ()).unwrap();
+        assert_eq!(trees.get(Tree::Names, &[50]).unwrap().unwrap(), [7]);
+        assert_eq!(trees.at_or_before(Tree::Names, &[55]).unwrap().unwrap().1, [7]);
+        assert_eq!(asked(), 0);
     }
 }

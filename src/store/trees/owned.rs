@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use sled::IVec;
-
-use super::database::{Database, End, Lasting, Node, Tenure};
+use super::database::{Beside, Database, End, Found, Lasting, Node, Tenure};
 use super::lease::{Asked, Lease};
 use super::near::Span;
 use super::placing::Placed;
@@ -15,7 +13,7 @@ use super::remembered::Remembered;
 use crate::clock::Clock;
 use crate::domain::time::UnixMs;
 use crate::store::error::StoreError;
-use crate::store::layout::{Key, Tree};
+use crate::store::layout::Tree;
 
 /// What a node took.
 pub struct Owned {
@@ -52,14 +50,14 @@ impl Owned {
         }
     }
 
-    /// What lies at a key.
-    pub fn row(&self, tree: Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    /// What lies at a key, or behind it.
+    pub fn row(&self, tree: Tree, key: &[u8]) -> Result<Beside, StoreError> {
         let left = self.left()?;
         self.remembered.answers.timed(|of| &of.reads, || self.database.row(tree, key, left))
     }
 
     /// Of a span those at this end, in the order from there, at most so many.
-    pub fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize) -> Result<Vec<(Key, IVec)>, StoreError> {
+    pub fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize) -> Result<Found, StoreError> {
         let left = self.left()?;
         self.remembered.answers.timed(|of| &of.reads, || self.database.rows(tree, span, end, count_max, left))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sled::IVec;
 
-use super::database::{Called, Database, End, Lasting, Node, Taken, Tenure, Told};
+use super::database::{Beside, Called, Database, End, Found, Lasting, Node, Taken, Tenure, Told};
 use super::lease::TERM;
 use super::near::Span;
 use super::placing::Placed;
@@ -354,23 +354,23 @@ impl Database for Connection {
         Ok(())
     }
 
-    fn row(&self, tree: Tree, key: &[u8], _: Duration) -> Result<Option<IVec>, StoreError> {
-        Ok(self.ask()?.rows[tree as usize].get(key).cloned())
+    fn row(&self, tree: Tree, key: &[u8], _: Duration) -> Result<Beside, StoreError> {
+        let tables = self.ask()?;
+        let next = tables.rows[tree as usize].range(key.to_vec()..).next();
+        Ok(match next {
+            Some((at, value)) if at == key => Beside::Row(value.clone()),
+            next => Beside::Nothing(next.map(|(at, _)| at.clone())),
+        })
     }
 
-    fn rows(
-        &self,
-        tree: Tree,
-        span: &Span,
-        end: End,
-        count_max: usize,
-        _: Duration,
-    ) -> Result<Vec<(Key, IVec)>, StoreError> {
+    fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize, _: Duration) -> Result<Found, StoreError> {
         let tables = self.ask()?;
+        let behind = span.to.as_ref().and_then(|to| tables.rows[tree as usize].range(to.clone()..).next());
+        let behind = behind.map(|(key, _)| key.clone());
         let from_there = tables.rows[tree as usize].range(span.from.clone()..);
         let before_end = |(key, _): &(&Key, &IVec)| span.to.as_ref().is_none_or(|to| *key < to);
         let owned = |(key, value): (&Key, &IVec)| (key.clone(), value.clone());
-        Ok(match (end, &span.to) {
+        let rows = match (end, &span.to) {
             (End::First, _) => from_there.take_while(before_end).take(count_max).map(owned).collect(),
             (End::Last, Some(to)) if *to <= span.from => Vec::new(),
             (End::Last, Some(to)) => {
@@ -378,7 +378,8 @@ impl Database for Connection {
                 there.rev().take(count_max).map(owned).collect()
             }
             (End::Last, None) => from_there.rev().take(count_max).map(owned).collect(),
-        })
+        };
+        Ok(Found { rows, behind })
     }
 
     fn write(

@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Error, Row, Statement};
 use super::link::{Link, Reading, Writing};
 use super::sql;
 use crate::store::error::StoreError;
-use crate::store::layout::{Key, Tree};
-use crate::store::trees::database::{Called, Database, End, Lasting, Node, Taken, Tenure, Told};
+use crate::store::layout::Tree;
+use crate::store::trees::database::{Beside, Called, Database, End, Found, Lasting, Node, Taken, Tenure, Told};
 use crate::store::trees::lease::TERM;
 use crate::store::trees::near::Span;
 use crate::store::trees::placing::Placed;
@@ -34,23 +34,18 @@ impl Database for Link {
         self.converse(stand_by).map(drop)
     }
 
-    fn row(&self, tree: Tree, key: &[u8], within: Duration) -> Result<Option<IVec>, StoreError> {
+    fn row(&self, tree: Tree, key: &[u8], within: Duration) -> Result<Beside, StoreError> {
         let (tree, key) = (tree as i16, key.to_vec());
         let ask = |client: Arc<Client>, row: Statement| async move {
             let found = client.query_opt(&row, &[&SHARD, &tree, &key]).await?;
-            Ok::<_, Error>(found.map(|found| IVec::from(found.get::<_, &[u8]>(0))))
+            let Some(found) = found else { return Ok::<_, Error>(Beside::Nothing(None)) };
+            let next = || Beside::Nothing(Some(found.get(0)));
+            Ok(found.get::<_, Option<&[u8]>>(1).map_or_else(next, |value| Beside::Row(IVec::from(value))))
         };
         self.ask(&self.reader, within, |of| &of.row, ask)
     }
 
-    fn rows(
-        &self,
-        tree: Tree,
-        span: &Span,
-        end: End,
-        count_max: usize,
-        within: Duration,
-    ) -> Result<Vec<(Key, IVec)>, StoreError> {
+    fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize, within: Duration) -> Result<Found, StoreError> {
         let (tree, Span { from, to }, count_max) = (tree as i16, span.clone(), count_max as i64);
         let of: fn(&Reading) -> &Statement = match (end, &to) {
             (End::First, Some(_)) => |of| &of.first,
@@ -63,8 +58,14 @@ impl Database for Link {
                 Some(to) => client.query(&rows, &[&SHARD, &tree, &from, &count_max, to]).await?,
                 None => client.query(&rows, &[&SHARD, &tree, &from, &count_max]).await?,
             };
-            let rows = found.iter().map(|row| (row.get::<_, Vec<u8>>(0), IVec::from(row.get::<_, &[u8]>(1))));
-            Ok::<_, Error>(rows.collect())
+            let (mut rows, mut behind) = (Vec::with_capacity(found.len()), None);
+            for row in &found {
+                match row.get::<_, Option<&[u8]>>(1) {
+                    Some(value) => rows.push((row.get(0), IVec::from(value))),
+                    None => behind = Some(row.get(0)),
+                }
+            }
+            Ok::<_, Error>(Found { rows, behind })
         };
         self.ask(&self.reader, within, of, ask)
     }

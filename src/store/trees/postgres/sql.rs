@@ -146,21 +146,27 @@ SELECT node, address, EXISTS (SELECT 1 FROM hookwheel_shards AS shard WHERE shar
     greatest(0, extract(epoch FROM now() - seen) * 1000)::bigint
 FROM hookwheel_nodes AS nodes ORDER BY node LIMIT 1000";
 
-/// A row. Shard, tree, key.
-pub const ROW: &str = "SELECT value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key = $3";
+/// A row, or the key of the next one. Shard, tree, key.
+pub const ROW: &str = "\
+SELECT key, CASE WHEN key = $3 THEN value END FROM hookwheel_rows
+WHERE shard = $1 AND tree = $2 AND key >= $3 ORDER BY key LIMIT 1";
 
-/// The first rows of a span. Shard, tree, first key, count, end.
+/// The first rows of a span, and the key of the next one behind it, without a value. Shard, tree, first key, count, end.
 pub const FIRST: &str = "\
-SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5 ORDER BY key LIMIT $4";
+(SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5 ORDER BY key LIMIT $4)
+UNION ALL
+(SELECT key, NULL::bytea FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $5 ORDER BY key LIMIT 1)";
 
 /// The same of one without an end.
 pub const FIRST_FROM: &str =
     "SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 ORDER BY key LIMIT $4";
 
-/// The last rows of a span, from its end. Shard, tree, first key, count, end.
+/// The last rows of a span, from its end, and the key of the next one behind it. Shard, tree, first key, count, end.
 pub const LAST: &str = "\
-SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5
-ORDER BY key DESC LIMIT $4";
+(SELECT key, value FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $3 AND key < $5
+ORDER BY key DESC LIMIT $4)
+UNION ALL
+(SELECT key, NULL::bytea FROM hookwheel_rows WHERE shard = $1 AND tree = $2 AND key >= $5 ORDER BY key LIMIT 1)";
 
 /// The same of one without an end.
 pub const LAST_FROM: &str =
