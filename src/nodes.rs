@@ -88,15 +88,15 @@ impl Nodes {
     ) -> Result<StandingBy, ServeError> {
         let guard = Arc::new(settings::guard(config, listener.local_addr()?));
         let of_carrying = guard.clone();
-        let carries = config.cluster.carries.then(|| -> Result<Carrying, ServeError> {
+        let carrying = config.cluster.carries.then(|| {
             let (sending, trust, way) = (settings::of_deliver(config, of_carrying), checked.trust.clone(), self.way());
             let links = move || {
                 let way = way.clone();
                 async move { way.to_carry().await }
             };
-            Ok(Carrying::start(&sending, trust, self.member.name(), links))
+            Carrying::start(&sending, trust, self.member.name(), links)
         });
-        let (carrying, attempts) = (carries.transpose()?, Duration::from_secs(config.server.shutdown_attempt_seconds));
+        let attempts = Duration::from_secs(config.server.shutdown_attempt_seconds);
         let (listener, certificate) = (listener.try_clone()?, checked.certificate.clone());
         let ways = Ways { listener, certificate, nodes: None, elsewhere: Some(Arc::new(self.way())) };
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);

@@ -67,7 +67,7 @@ pub struct Nodes {
     pub comes: Comes,
 }
 
-/// Takes a node that says by its protocol (ALPN) what it has come for, until that is over; `None` if it hands on what a client says.
+/// Takes a node that says by its protocol (ALPN) what it has come for, until that is over.
 pub type Comes = Arc<dyn Fn(&[u8], Box<dyn Wire>) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 /// How a node that comes is spoken to, or why it cannot be.
