@@ -33,6 +33,7 @@ mod remembered;
 mod rows;
 mod unpacking;
 pub mod virtual_database;
+mod walks;
 mod writes;
 
 use std::collections::VecDeque;

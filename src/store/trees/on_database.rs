@@ -15,15 +15,11 @@ use super::member::Member;
 use super::near::{Known, Near, Outer, Span};
 use super::owned::Owned;
 use super::placing::Placed;
+use super::walks::{PAGE_MIN, Walks, next_page};
 use super::writes::Writes;
 use crate::domain::time::UnixMs;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, Key, META_FORMAT, Tree};
-
-/// Rows that are asked for at once: few for who may want one alone, twice as many each time for who goes on.
-const PAGE_MIN: usize = 4;
-/// The most of them.
-const PAGE_MAX: usize = 256;
 
 /// The open trees.
 #[derive(Clone)]
@@ -32,6 +28,7 @@ pub struct OnDatabase(Arc<Shared>);
 struct Shared {
     owned: Owned,
     near: Vec<Mutex<Near<IVec>>>,
+    walks: Vec<Mutex<Walks>>,
     /// Of all trees together.
     bytes: AtomicUsize,
     bytes_max: usize,
@@ -41,7 +38,8 @@ impl OnDatabase {
     /// Over rows of which nothing is known. What is near takes so many bytes.
     pub fn over(owned: Owned, bytes_max: usize) -> Self {
         let near = Tree::ALL.iter().map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared { owned, near, bytes: AtomicUsize::new(0), bytes_max }))
+        let walks = Tree::ALL.iter().map(|_| Mutex::default()).collect();
+        Self(Arc::new(Shared { owned, near, walks, bytes: AtomicUsize::new(0), bytes_max }))
     }
 
     /// Takes the rows for a node, and makes a store of them if there is none. What is near takes so many bytes.
@@ -140,8 +138,7 @@ impl OnDatabase {
 
     /// What lies at the greatest key that is not greater.
     pub fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        let span = Span::of(Bound::Unbounded, Bound::Included(key));
-        Ok(self.0.outer(tree, &span, End::Last, &mut 1)?.map(row))
+        Ok(self.0.at_or_before(tree, key)?.map(row))
     }
 
     /// The rows of a range.
@@ -186,38 +183,92 @@ impl Shared {
             End::First => near.first(span),
             End::Last => near.last(span),
         };
+        let mut found = look(&mut self.near(tree));
         loop {
-            let (read, part) = {
-                let mut near = self.near(tree);
-                match look(&mut near) {
-                    Outer::Row(key, value) => return Ok(Some((key, value))),
-                    Outer::None => return Ok(None),
-                    Outer::In(part) => (near.begin(), part),
-                }
-            };
-            let count_max = *page;
-            let found = self.owned.rows(tree, &part, end, count_max);
-            *page = (count_max * 2).min(PAGE_MAX);
-            let found = self.changing(tree, |near| {
-                let found = match found {
-                    Ok(found) => found,
-                    Err(error) => {
-                        near.give_up(read);
-                        return Err(error);
-                    }
-                };
-                let learned = reached(part, &found, end, count_max);
-                near.learn(read, learned, found.rows.into_iter().map(|(key, value)| known(key, value)).collect());
-                // Before any of it is let go, so that each round comes to something.
-                Ok(look(near))
-            })?;
-            match found {
+            let part = match found {
                 Outer::Row(key, value) => return Ok(Some((key, value))),
                 Outer::None => return Ok(None),
-                // Somebody wrote there meanwhile.
-                Outer::In(_) => {}
-            }
+                // Or somebody wrote there since it was asked for.
+                Outer::In(part) => part,
+            };
+            let walk = if end == End::First { self.walks(tree).take_at(&part.from) } else { None };
+            let count_max = walk.unwrap_or_default().max(*page);
+            *page = next_page(count_max);
+            found = self.ask(tree, part, end, count_max, |near, page| {
+                match &page.to {
+                    Some(to) if walk.is_some() => {
+                        self.walks(tree).went_on(to.clone(), count_max, page.bytes, self.bytes_max);
+                    }
+                    Some(to) if end == End::First => self.walks(tree).begin(to.clone()),
+                    _ => {}
+                }
+                look(near)
+            })?;
         }
+    }
+
+    /// What lies at the greatest key that is not greater: with what lies behind it, for who has come there row by row.
+    fn at_or_before(&self, tree: Tree, key: &[u8]) -> Result<Option<(Key, IVec)>, StoreError> {
+        let span = Span::of(Bound::Unbounded, Bound::Included(key));
+        let mut found = self.near(tree).last(&span);
+        let walk = if matches!(found, Outer::In(_)) { self.walks(tree).take_before(key) } else { None };
+        if let Some((from, count)) = walk {
+            found = self.ask(tree, Span { from, to: None }, End::First, count, |near, page| {
+                if let Some(to) = page.to.clone().filter(|to| key < &to[..]) {
+                    self.walks(tree).went_on(to, count, page.bytes, self.bytes_max);
+                }
+                near.last(&span)
+            })?;
+        }
+        loop {
+            let part = match found {
+                Outer::Row(key, value) => return Ok(Some((key, value))),
+                Outer::None => return Ok(None),
+                Outer::In(part) => part,
+            };
+            found = self.ask(tree, part, End::Last, 1, |near, page| {
+                let mut walks = self.walks(tree);
+                let goes_on = page.outer.as_ref().is_some_and(|found| walks.take_at(found).is_some());
+                match page.to.clone() {
+                    Some(to) if goes_on => walks.went_on(to, 1, page.bytes, self.bytes_max),
+                    Some(to) => walks.begin(to),
+                    None => {}
+                }
+                near.last(&span)
+            })?;
+        }
+    }
+
+    /// Asks for so many rows at an end of a span, and keeps them near. `then`: before any of them is let go, so that whoever asked finds what
+    /// they asked for.
+    fn ask<T>(
+        &self,
+        tree: Tree,
+        span: Span,
+        end: End,
+        count_max: usize,
+        then: impl FnOnce(&mut Near<IVec>, Page) -> T,
+    ) -> Result<T, StoreError> {
+        let read = self.near(tree).begin();
+        let found = self.owned.rows(tree, &span, end, count_max);
+        self.changing(tree, |near| {
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    near.give_up(read);
+                    return Err(error);
+                }
+            };
+            let learned = reached(span, &found, end, count_max);
+            let bytes = found.rows.iter().map(|(_, value)| value.len()).sum();
+            let page = Page { outer: found.rows.first().map(|(key, _)| key.clone()), to: learned.to.clone(), bytes };
+            near.learn(read, learned, found.rows.into_iter().map(|(key, value)| known(key, value)).collect());
+            Ok(then(near, page))
+        })
+    }
+
+    fn walks(&self, tree: Tree) -> MutexGuard<'_, Walks> {
+        self.walks[tree as usize].lock().expect("no holder of the lock panics")
     }
 
     fn near(&self, tree: Tree) -> MutexGuard<'_, Near<IVec>> {
@@ -238,6 +289,16 @@ impl Shared {
         }
         done
     }
+}
+
+/// Rows that were asked for.
+struct Page {
+    /// The key of the first of them, from the end at which they were asked for.
+    outer: Option<Key>,
+    /// What lies behind them is not known from there on: the next row, or else the next key. `None`: nothing does.
+    to: Option<Key>,
+    /// Of their values.
+    bytes: usize,
 }
 
 /// Where these are all rows that there are, of a span in which so many were asked for from this end: beyond its own end too, up to the next.
@@ -299,155 +360,4 @@ impl DoubleEndedIterator for DatabaseRows {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::super::virtual_database::VirtualDatabase;
-    use super::*;
-    use crate::clock::Clock;
-
-    /// The rows of a virtual database, as a node of it has them that knows of none. What is near takes so many bytes.
-    fn trees(database: &VirtualDatabase, bytes_max: usize) -> OnDatabase {
-        let member = Member::of_virtual(database.clone(), "one", Clock::standing_at(0));
-        OnDatabase::over(member.take().unwrap(), bytes_max)
-    }
-
-    fn writes(changes: &[(Key, Option<u8>)]) -> Writes {
-        let mut writes = Writes::default();
-        let by_key: BTreeMap<_, _> = changes.iter().cloned().collect();
-        by_key
-            .into_iter()
-            .for_each(|(key, value)| writes.push_as_it_is(Tree::Names, key, value.map(|value| vec![value])));
-        writes
-    }
-
-    fn key() -> impl Strategy<Value = Key> {
-        prop::collection::vec(0..3_u8, 0..4)
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Write(Vec<(Key, Option<u8>)>),
-        Get(Key),
-        AtOrBefore(Key),
-        /// Rows of a range, taken from its first end where it says so.
-        Range(Key, Key, Vec<bool>),
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let change = || (key(), prop::option::weighted(0.7, any::<u8>()));
-        prop::collection::vec(
-            prop_oneof![
-                prop::collection::vec(change(), 1..6).prop_map(Step::Write),
-                key().prop_map(Step::Get),
-                key().prop_map(Step::AtOrBefore),
-                (key(), key(), prop::collection::vec(any::<bool>(), 0..80))
-                    .prop_map(|(a, b, ends)| Step::Range(a, b, ends)),
-            ],
-            1..60,
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_read_is_what_was_written_however_little_is_kept_near(
-            before in prop::collection::btree_map(key(), any::<u8>(), 0..30), steps in steps(), bytes_max in 0..4000_usize,
-        ) {
-            let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
-            let there: Vec<_> = before.iter().map(|(key, value)| (key.clone(), Some(*value))).collect();
-            trees(&database, 0).write(&Placed::without_packs(&writes(&there)), Lasting::Later, || ()).unwrap();
-            let (mut model, trees) = (before, trees(&database, bytes_max));
-            for step in steps {
-                match step {
-                    Step::Write(changes) => {
-                        let writes = writes(&changes);
-                        trees.write(&Placed::without_packs(&writes), Lasting::Later, || ()).unwrap();
-                        for (key, value) in changes.into_iter().collect::<BTreeMap<_, _>>() {
-                            match value {
-                                Some(value) => model.insert(key, value),
-                                None => model.remove(&key),
-                            };
-                        }
-                    }
-                    Step::Get(key) => {
-                        let found = trees.get(Tree::Names, &key).unwrap().map(|value| value[0]);
-                        prop_assert_eq!(found, model.get(&key).copied());
-                    }
-                    Step::AtOrBefore(key) => {
-                        let found = trees.at_or_before(Tree::Names, &key).unwrap();
-                        let found = found.map(|(key, value)| (key.to_vec(), value[0]));
-                        prop_assert_eq!(found, model.range(..=key).next_back().map(|(key, value)| (key.clone(), *value)));
-                    }
-                    Step::Range(one, other, ends) => {
-                        let (from, to) = (one.clone().min(other.clone()), one.max(other));
-                        let (mut rows, mut expected) = (trees.range(Tree::Names, from.clone()..to.clone()), model.range(from..to));
-                        for is_first in ends {
-                            let (found, row) = match is_first {
-                                true => (rows.next(), expected.next()),
-                                false => (rows.next_back(), expected.next_back()),
-                            };
-                            let found = found.map(|row| row.unwrap()).map(|(key, value)| (key.to_vec(), value[0]));
-                            prop_assert_eq!(found, row.map(|(key, value)| (key.clone(), *value)));
-                        }
-                    }
-                }
-                prop_assert!(trees.0.bytes.load(Ordering::Relaxed) <= bytes_max.max(trees.0.near.iter().map(|near| near.lock().unwrap().bytes()).sum()));
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_written_or_read_is_not_asked_for_again_and_what_failed_is() {
-        let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
-        let (trees, asked) = (trees(&database, 1 << 20), || database.asked());
-        let written: Vec<_> = (0..200_u8).map(|n| (vec![n], Some(n))).collect();
-        trees.write(&Placed::without_packs(&writes(&written)), Lasting::Later, || ()).unwrap();
-        asked();
-        assert_eq!(trees.get(Tree::Names, &[7]).unwrap().unwrap(), [7]);
-        assert_eq!(asked(), 0, "it was written");
-        database.set_away(true);
-        assert!(trees.at_or_before(Tree::Names, &[255]).is_err());
-        assert!(trees.get(Tree::Names, &[7, 7]).is_err() && trees.range(Tree::Names, ..).any(|row| row.is_err()));
-        database.set_away(false);
-        assert_eq!(trees.get(Tree::Names, &[7, 7]).unwrap(), None);
-        assert_eq!(trees.range(Tree::Names, ..).count(), 200);
-        asked();
-        assert_eq!(trees.range(Tree::Names, ..).rev().count(), 200);
-        assert_eq!(trees.at_or_before(Tree::Names, &[255, 1]).unwrap().unwrap().1, [199]);
-        assert_eq!(trees.get(Tree::Names, &[7, 7, 7]).unwrap(), None);
-        assert_eq!(asked(), 0, "all of it is known by now");
-    }
-
-    #[test]
-    fn who_looks_at_one_place_after_the_other_asks_once_for_what_lies_between() {
-        let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
-        let before: Vec<_> = (0..8_u8).map(|n| (vec![n * 20], Some(n))).collect();
-        trees(&database, 0).write(&Placed::without_packs(&writes(&before)), Lasting::Later, || ()).unwrap();
-        let (trees, asked) = (trees(&database, 1 << 20), || database.asked());
-        asked();
-        // As retention goes through what belongs to one event after the other.
-        for key in 1..20_u8 {
-            assert_eq!(trees.get(Tree::Names, &[key]).unwrap(), None);
-        }
-        assert_eq!(asked(), 1);
-        for key in 21..40_u8 {
-            assert_eq!(trees.at_or_before(Tree::Names, &[key]).unwrap().unwrap().1, [1]);
-        }
-        assert_eq!(asked(), 1);
-        for key in 41..60_u8 {
-            assert_eq!(trees.range(Tree::Names, vec![key]..vec![key + 1]).next().transpose().unwrap(), None);
-        }
-        assert_eq!(asked(), 1);
-        for key in 141..200_u8 {
-            assert_eq!(trees.range(Tree::Names, vec![key]..vec![key + 1]).next().transpose().unwrap(), None);
-        }
-        assert_eq!(asked(), 1, "to the end");
-        // What is written there is met all the same.
-        trees.write(&Placed::without_packs(&writes(&[(vec![50], Some(7))])), Lasting::Later, || ()).unwrap();
-        assert_eq!(trees.get(Tree::Names, &[50]).unwrap().unwrap(), [7]);
-        assert_eq!(trees.at_or_before(Tree::Names, &[55]).unwrap().unwrap().1, [7]);
-        assert_eq!(asked(), 1, "nothing but to write it");
-    }
-}
+mod tests;

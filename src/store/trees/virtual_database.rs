@@ -162,7 +162,7 @@ impl VirtualDatabase {
         self.arrived().mixed.clone()
     }
 
-    /// How often it was asked since this was asked last.
+    /// How often it was asked for rows since this was asked last.
     #[cfg(test)]
     pub fn asked(&self) -> usize {
         std::mem::take(&mut self.tables().asked)
@@ -313,9 +313,15 @@ impl Connection {
         if self.is_lost() {
             return Err(StoreError::Unavailable);
         }
-        let mut tables = self.to.arrived();
-        tables.asked += 1;
+        let tables = self.to.arrived();
         if tables.is_away { Err(StoreError::Io("the database: it is away".into())) } else { Ok(tables) }
+    }
+
+    /// Asks for rows.
+    fn read(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        let mut tables = self.ask()?;
+        tables.asked += 1;
+        Ok(tables)
     }
 
     /// Asks what may be long on its way.
@@ -355,7 +361,7 @@ impl Database for Connection {
     }
 
     fn row(&self, tree: Tree, key: &[u8], _: Duration) -> Result<Beside, StoreError> {
-        let tables = self.ask()?;
+        let tables = self.read()?;
         let next = tables.rows[tree as usize].range(key.to_vec()..).next();
         Ok(match next {
             Some((at, value)) if at == key => Beside::Row(value.clone()),
@@ -364,7 +370,7 @@ impl Database for Connection {
     }
 
     fn rows(&self, tree: Tree, span: &Span, end: End, count_max: usize, _: Duration) -> Result<Found, StoreError> {
-        let tables = self.ask()?;
+        let tables = self.read()?;
         let behind = span.to.as_ref().and_then(|to| tables.rows[tree as usize].range(to.clone()..).next());
         let behind = behind.map(|(key, _)| key.clone());
         let from_there = tables.rows[tree as usize].range(span.from.clone()..);
