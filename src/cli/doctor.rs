@@ -40,7 +40,7 @@ pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Resu
     let repaired = args.repair.then(|| doctor::repair(config, !args.no_copy)).transpose();
     let repaired = repaired.map_err(|error| CliError::Failed(error.to_string()))?;
     let looked = doctor::look(config, !args.offline).await.map_err(|error| CliError::Failed(error.to_string()))?;
-    let (mut findings, place) = (looked.findings, config.store.path.display().to_string());
+    let (mut findings, place) = (looked.findings, looked.place);
     let (of, unasked) = match looked.rows {
         Some(rows) => (format!("{rows} rows of {place}"), None),
         None => match ask_server_of(config, flags).await {
@@ -48,6 +48,10 @@ pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Resu
                 findings.extend(more);
                 worst_first(&mut findings);
                 (format!("the server at {url}, which has {place}"), None)
+            }
+            // A node may be looked at before it is started, and its database was asked.
+            Err(CliError::Call(client::Error::Unreachable { url, .. })) if config.store.url.is_some() => {
+                (format!("machine, configuration and {place}; no server answers at {url}"), None)
             }
             // What is known without it may say why.
             Err(error) => (format!("machine and configuration alone, since a server has {place}"), Some(error)),

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod configuration;
+mod database;
 mod machine;
 mod running;
 mod space;
@@ -17,6 +18,8 @@ pub use running::{findings as of_running, findings_of_metrics as of_metrics};
 pub struct Looked {
     /// Rows of the store that were looked at; `None` where a server has it: that is to be asked.
     pub rows: Option<u64>,
+    /// Where the store is: a directory, or a database.
+    pub place: String,
     /// What was found, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -38,6 +41,7 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
         Err(error) => return Err(error),
     };
     findings.extend(store::advice(&of_store));
+    findings.extend(of_store.database.iter().flat_map(database::findings));
     findings.extend(machine::findings(config, clock.wall()));
     findings.extend(space::findings(config, grown.as_ref()));
     findings.extend(configuration::findings(config));
@@ -46,7 +50,7 @@ pub async fn look(config: &Config, asks_resolver: bool) -> Result<Looked, store:
         findings.extend(machine::resolver(config).await);
     }
     worst_first(&mut findings);
-    Ok(Looked { rows, findings })
+    Ok(Looked { rows, place: of_store.path.display().to_string(), findings })
 }
 
 /// What a repair did.

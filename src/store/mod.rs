@@ -143,7 +143,7 @@ pub use trees::member::Member;
 pub use trees::owner::{Owner, Whereabouts};
 pub use trees::postgres::SCHEMA;
 pub use trees::virtual_database::{Flaw, VirtualDatabase};
-pub use trees::{Amount, Node};
+pub use trees::{Amount, Node, Seen, Tables};
 pub use trying::{TriedCondition, try_condition};
 pub use turns::Turn;
 pub use upgrade::{Upgrade, foresee, upgrade};

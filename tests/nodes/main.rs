@@ -288,6 +288,32 @@ fn a_user_who_may_make_no_tables_is_told_and_serves_once_they_are_made() {
 }
 
 #[test]
+fn the_doctor_asks_the_database_before_a_node_is_started_and_the_server_after() {
+    let Some(postgres) = Postgres::start("the doctor over a database") else { return };
+    postgres.database("wheel");
+    postgres.ask("wheel", "CREATE USER plain; REVOKE CREATE ON SCHEMA public FROM PUBLIC, plain");
+    let look = |node: &Node| {
+        let ended = Server::run(node.dir.path(), &["doctor", "--offline"], &node.env()).end();
+        (ended.status.code(), ended.output)
+    };
+    let (code, told) = look(&Node::of(&postgres.url("wheel", "plain"), "one"));
+    assert!(code == Some(1) && told.contains("it has no tables, and this user may not make them"), "{told}");
+    let url = postgres.url("wheel", "postgres");
+    let (code, told) = look(&Node::of(&url.replace("/wheel", "/nowhere"), "one"));
+    assert!(code == Some(1) && told.contains("it cannot be asked: database \"nowhere\" does not exist"), "{told}");
+    let node = Node::of(&url, "one");
+    let (code, told) = look(&node);
+    assert!(code == Some(0) && told.contains("it has no tables yet"), "{told}");
+    assert_eq!(postgres.ask("wheel", "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'hookwheel%'"), ["0"]);
+    let server = node.start();
+    let (code, told) = look(&node.with("HOOKWHEEL__SERVER__LISTEN", &server.address.to_string()));
+    assert!(
+        code == Some(0) && told.contains(&format!("the server at {}, which has postgres://", server.url(""))),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_cannot_be_reached_or_used_is_said_in_words_without_the_password() {
     let Some(postgres) = Postgres::start("what is wrong with a URL") else { return };
     let url = postgres.database("wheel");

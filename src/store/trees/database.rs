@@ -169,6 +169,28 @@ impl From<String> for Unlinked {
     }
 }
 
+/// A database as a look from outside finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What there is of its tables.
+    pub tables: Tables,
+    /// How long it takes to answer anything.
+    pub answer: Duration,
+}
+
+/// What there is of a database's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Those that this build knows.
+    There,
+    /// None: the first node makes them.
+    ToBeMade,
+    /// None, and this user may not make them.
+    NotToBeMade,
+    /// Others.
+    OfVersion { found: i32, known: i32 },
+}
+
 /// A node that shares a store with others, as the database knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {

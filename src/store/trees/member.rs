@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::answers::Answers;
-use super::database::{Called, Database, Taken, Tenure, Unlinked};
+use super::database::{Called, Database, Seen, Tables, Taken, Tenure, Unlinked};
 use super::lease::Lease;
 use super::owned::Owned;
 use super::owner::{Hearsay, Owner, Whereabouts};
-use super::postgres::{Link, Target};
+use super::postgres::{Link, Target, look};
 use super::remembered::Remembered;
 use super::virtual_database::VirtualDatabase;
 use crate::clock::{Clock, Stopwatch};
@@ -114,6 +114,18 @@ impl Member {
     /// What is wrong with its URL or the files that this names, in words.
     pub fn vet(&self) -> Result<(), String> {
         self.0.of.vet()
+    }
+
+    /// Looks at the database, and changes nothing there.
+    ///
+    /// # Errors
+    /// Why it cannot be asked, in words.
+    pub fn look(&self) -> Result<Seen, String> {
+        let seen = match &self.0.of {
+            Of::Postgres { target, password_file } => look(&Of::target(target, password_file.as_ref())?),
+            Of::Virtual(_) => Ok(Seen { tables: Tables::There, answer: Duration::ZERO }),
+        };
+        seen.map_err(|(Unlinked::Away(why) | Unlinked::Refused(why))| why)
     }
 
     /// The name of the node.

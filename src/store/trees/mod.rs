@@ -50,7 +50,7 @@ use super::settings::Settings;
 use crate::clock::Clock;
 use adding_up::AddingUp;
 pub use adding_up::Amount;
-pub use database::{Lasting, Node};
+pub use database::{Lasting, Node, Seen, Tables};
 use files::free_bytes_at;
 pub use held::Row;
 use late::{Changing, LATE, Late, Merged};

@@ -91,11 +91,7 @@ impl Link {
     /// Connects, and makes the tables where there are none.
     pub fn open(target: &Target) -> Result<Self, Unlinked> {
         let tls = target.connector()?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let run = move || runtime.block_on(async { drop(stopped.await) });
-        std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
+        let (handle, stop) = start_thread()?;
         let is_lost = Arc::<AtomicBool>::default();
         let (target, lost) = (target.clone(), is_lost.clone());
         // Both at once: a host that is gone is waited for by both.
@@ -183,8 +179,18 @@ impl Reading {
     }
 }
 
+/// A thread for connections, which is there as long as the other half of what is given with it.
+pub fn start_thread() -> Result<(Handle, oneshot::Sender<()>), Unlinked> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let run = move || runtime.block_on(async { drop(stopped.await) });
+    std::thread::Builder::new().name("database".into()).spawn(run).map_err(|error| error.to_string())?;
+    Ok((handle, stop))
+}
+
 /// Has it done on the thread of the connections; `None` if it takes longer.
-fn wait<T: Send + 'static>(
+pub fn wait<T: Send + 'static>(
     handle: &Handle,
     within: Duration,
     work: impl Future<Output = T> + Send + 'static,
@@ -200,7 +206,8 @@ fn wait<T: Send + 'static>(
     }
 }
 
-async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicBool>) -> Result<Client, Unlinked> {
+/// One connection.
+pub async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicBool>) -> Result<Client, Unlinked> {
     let (client, connection) = target.config.connect(tls.clone()).await?;
     let is_lost = is_lost.clone();
     tokio::spawn(async move {
@@ -220,15 +227,22 @@ async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<AtomicB
     Ok(client)
 }
 
+/// The version of its tables; `None` where there are none.
+pub async fn version(client: &Client) -> Result<Option<i32>, Error> {
+    match client.query_one(sql::SCHEMA_VERSION, &[]).await {
+        Ok(found) => Ok(Some(found.get(0))),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the tables where there are none, whoever does so at the same time.
 async fn prepare_tables(client: &Client) -> Result<(), Unlinked> {
-    let version = || async { client.query_one(sql::SCHEMA_VERSION, &[]).await.map(|row| row.get::<_, i32>(0)) };
-    let found = match version().await {
-        Ok(found) => found,
-        Err(error) if error.code() != Some(&SqlState::UNDEFINED_TABLE) => return Err(error.into()),
-        Err(_) => {
+    let found = match version(client).await? {
+        Some(found) => found,
+        None => {
             let made = client.batch_execute(sql::SCHEMA).await;
-            match (made, version().await) {
+            match (made, client.query_one(sql::SCHEMA_VERSION, &[]).await.map(|found| found.get(0))) {
                 (Ok(()), Ok(found)) => {
                     // Others than PostgreSQL do not know of it.
                     if let Err(error) = client.batch_execute(sql::TUNING).await {

@@ -2,9 +2,11 @@
 
 mod asking;
 mod link;
+mod looking;
 mod sql;
 mod target;
 
 pub use link::Link;
+pub use looking::look;
 pub use sql::SCHEMA;
 pub use target::Target;

@@ -43,6 +43,9 @@ ALTER TABLE hookwheel_nodes SET (fillfactor = 20, autovacuum_vacuum_scale_factor
 /// The version of [`SCHEMA`].
 pub const VERSION: i32 = 1;
 
+/// Whether this user may make the tables.
+pub const MAY_MAKE: &str = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+
 /// Which schema is there.
 pub const SCHEMA_VERSION: &str = "SELECT version FROM hookwheel_schema";
 
