@@ -51,7 +51,8 @@ pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Resu
             }
             // A node may be looked at before it is started, and its database was asked.
             Err(CliError::Call(client::Error::Unreachable { url, .. })) if config.store.url.is_some() => {
-                (format!("machine, configuration and {place}; no server answers at {url}"), None)
+                let server = url.trim_end_matches("/health/ready");
+                (format!("machine, configuration and {place}; no server answers at {server}"), None)
             }
             // What is known without it may say why.
             Err(error) => (format!("machine and configuration alone, since a server has {place}"), Some(error)),

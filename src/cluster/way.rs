@@ -121,17 +121,17 @@ impl Way {
         let mut said = Vec::new();
         let header = ProxyHeader::with_address(ProxiedAddress::stream(client, here));
         header.encode_v2(&mut said).map_err(|_| io::Error::other("there are no such addresses"))?;
-        let mut link = self.connect(owner, &[]).await?;
+        let mut link = self.connect(owner, None).await?;
         link.write_all(&said).await?;
         link.flush().await?;
         Ok(link)
     }
 
-    /// A link to a node, to do one of these things over it.
-    async fn connect(&self, node: &Owner, to_do: &[&[u8]]) -> io::Result<TlsStream<TcpStream>> {
+    /// A link to a node, to hand on a connection or to do something else over it.
+    async fn connect(&self, node: &Owner, to_do: Option<&[u8]>) -> io::Result<TlsStream<TcpStream>> {
         let keys = (self.keys)().map_err(io::Error::other)?;
         let (mut config, name) = keys.client().map_err(io::Error::other)?;
-        config.alpn_protocols = to_do.iter().map(|one| one.to_vec()).collect();
+        config.alpn_protocols = to_do.into_iter().map(<[u8]>::to_vec).collect();
         let stream = TcpStream::connect(node.address.as_str()).await?;
         stream.set_nodelay(true)?;
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -144,7 +144,7 @@ impl Way {
             let owner = heard.borrow_and_update().clone();
             let mut patience = CARRY_AGAIN;
             if let Some(owner) = owner.filter(|owner| !owner.is_this && !owner.address.is_empty()) {
-                let connecting = timeout(CONNECT, self.connect(&owner, &[CARRIES]));
+                let connecting = timeout(CONNECT, self.connect(&owner, Some(CARRIES)));
                 let connected = tokio::select! {
                     connected = connecting => connected,
                     () = ends(heard.clone(), owner.clone()) => continue,
