@@ -192,14 +192,14 @@ impl Shared {
                 Outer::In(part) => part,
             };
             let walk = if end == End::First { self.walks(tree).take_at(&part.from) } else { None };
-            let count_max = walk.unwrap_or_default().max(*page);
+            let count_max = walk.as_ref().map_or(*page, |step| step.page.max(*page));
             *page = next_page(count_max);
             found = self.ask(tree, part, end, count_max, |near, page| {
-                match &page.to {
-                    Some(to) if walk.is_some() => {
-                        self.walks(tree).went_on(to.clone(), count_max, page.bytes, self.bytes_max);
+                match (&walk, page.to) {
+                    (Some(step), Some(to)) => {
+                        self.walks(tree).went_on(step, to, count_max, (page.bytes, self.bytes_max));
                     }
-                    Some(to) if end == End::First => self.walks(tree).begin(to.clone()),
+                    (None, Some(to)) if end == End::First => self.walks(tree).begin(to),
                     _ => {}
                 }
                 look(near)
@@ -212,10 +212,11 @@ impl Shared {
         let span = Span::of(Bound::Unbounded, Bound::Included(key));
         let mut found = self.near(tree).last(&span);
         let walk = if matches!(found, Outer::In(_)) { self.walks(tree).take_before(key) } else { None };
-        if let Some((from, count)) = walk {
-            found = self.ask(tree, Span { from, to: None }, End::First, count, |near, page| {
-                if let Some(to) = page.to.clone().filter(|to| key < &to[..]) {
-                    self.walks(tree).went_on(to, count, page.bytes, self.bytes_max);
+        if let Some(step) = walk {
+            let on = Span { from: step.at.clone(), to: None };
+            found = self.ask(tree, on, End::First, step.page, |near, page| {
+                if let Some(to) = page.to.filter(|to| key < &to[..]) {
+                    self.walks(tree).went_on(&step, to, step.page, (page.bytes, self.bytes_max));
                 }
                 near.last(&span)
             })?;
@@ -228,11 +229,11 @@ impl Shared {
             };
             found = self.ask(tree, part, End::Last, 1, |near, page| {
                 let mut walks = self.walks(tree);
-                let goes_on = page.outer.as_ref().is_some_and(|found| walks.take_at(found).is_some());
-                match page.to.clone() {
-                    Some(to) if goes_on => walks.went_on(to, 1, page.bytes, self.bytes_max),
-                    Some(to) => walks.begin(to),
-                    None => {}
+                let step = page.outer.and_then(|found| walks.take_at(&found));
+                match (step, page.to) {
+                    (Some(step), Some(to)) => walks.went_on(&step, to, 1, (page.bytes, self.bytes_max)),
+                    (None, Some(to)) => walks.begin(to),
+                    (_, None) => {}
                 }
                 near.last(&span)
             })?;
