@@ -288,6 +288,31 @@ fn a_user_who_may_make_no_tables_is_told_and_serves_once_they_are_made() {
 }
 
 #[test]
+fn no_question_reads_a_whole_table_however_small_it_was_at_first() {
+    let Some(postgres) = Postgres::start("how a database reads") else { return };
+    let (url, receiver) = (postgres.database("wheel"), receiver());
+    let server = Node::of(&url, "one").start();
+    let mut client = server.client();
+    webhook(&mut client, &receiver);
+    for n in 0..50 {
+        publish(&mut client, &format!("e-{n}"));
+    }
+    until_delivered(&mut client, "e-49");
+    // What was counted is told within a second.
+    let watch = Stopwatch::start();
+    loop {
+        let scans = "SELECT idx_scan, seq_scan FROM pg_stat_user_tables WHERE relname = 'hookwheel_rows'";
+        let told = postgres.ask("wheel", scans).concat();
+        let (by_key, whole) = told.split_once(' ').expect("two columns");
+        assert_eq!(whole, "0", "{told}");
+        if by_key.parse::<u64>().expect("a number") > 50 {
+            return;
+        }
+        assert!(watch.elapsed() < DEADLINE, "{told}");
+    }
+}
+
+#[test]
 fn the_doctor_asks_the_database_before_a_node_is_started_and_the_server_after() {
     let Some(postgres) = Postgres::start("the doctor over a database") else { return };
     postgres.database("wheel");

@@ -32,6 +32,8 @@ struct Shared {
     /// Of all trees together.
     bytes: AtomicUsize,
     bytes_max: usize,
+    /// Whose turn it is to let go of something.
+    turn: AtomicUsize,
 }
 
 impl OnDatabase {
@@ -39,7 +41,8 @@ impl OnDatabase {
     pub fn over(owned: Owned, bytes_max: usize) -> Self {
         let near = Tree::ALL.iter().map(|_| Mutex::default()).collect();
         let walks = Tree::ALL.iter().map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared { owned, near, walks, bytes: AtomicUsize::new(0), bytes_max }))
+        let (bytes, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Arc::new(Shared { owned, near, walks, bytes, bytes_max, turn }))
     }
 
     /// Takes the rows for a node, and makes a store of them if there is none. What is near takes so many bytes.
@@ -276,19 +279,52 @@ impl Shared {
         self.near[tree as usize].lock().expect("no holder of the lock panics")
     }
 
-    /// Changes what is known near a tree, and lets go of what is too much.
+    /// Changes what is known near a tree, and lets go of what is too much, of whichever tree.
     fn changing<T>(&self, tree: Tree, change: impl FnOnce(&mut Near<IVec>) -> T) -> T {
-        let mut near = self.near(tree);
-        let before = near.bytes();
-        let done = change(&mut near);
-        let all = self.bytes.fetch_add(near.bytes(), Ordering::Relaxed) + near.bytes() - before;
-        self.bytes.fetch_sub(before, Ordering::Relaxed);
-        if all > self.bytes_max {
-            let grown = near.bytes();
-            near.shrink(grown.saturating_sub(all - self.bytes_max));
-            self.bytes.fetch_sub(grown - near.bytes(), Ordering::Relaxed);
+        let done = {
+            let mut near = self.near(tree);
+            let before = near.bytes();
+            let done = change(&mut near);
+            self.count(before, near.bytes());
+            done
+        };
+        while let Some(too_much) = self.too_much() {
+            let Some(tree) = self.next_to_shrink() else { break };
+            let mut near = self.near(tree);
+            let before = near.bytes();
+            near.shrink(before.saturating_sub(too_much));
+            self.count(before, near.bytes());
         }
         done
+    }
+
+    fn count(&self, before: usize, after: usize) {
+        self.bytes.fetch_add(after, Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
+    }
+
+    /// Bytes that are to be let go of.
+    fn too_much(&self) -> Option<usize> {
+        let all = self.bytes.load(Ordering::Relaxed);
+        all.checked_sub(self.bytes_max).filter(|too_much| *too_much > 0)
+    }
+
+    /// Trees give by turns, each as often as it has bytes: who reads a few rows does not lose them to a large tree that nobody has used for
+    /// long. `None`: nothing is near.
+    fn next_to_shrink(&self) -> Option<Tree> {
+        /// Its multiples are spread evenly over all numbers: the golden ratio's part of them.
+        const SPREAD: usize = 0x9E37_79B9_7F4A_7C15;
+        let bytes: Vec<usize> = Tree::ALL.iter().map(|(tree, _)| self.near(*tree).bytes()).collect();
+        let all: usize = bytes.iter().sum();
+        let mut at = self.turn.fetch_add(SPREAD, Ordering::Relaxed).checked_rem(all)?;
+        let of_trees = Tree::ALL.iter().zip(bytes);
+        of_trees.into_iter().find_map(|((tree, _), bytes)| match at.checked_sub(bytes) {
+            Some(rest) => {
+                at = rest;
+                None
+            }
+            None => Some(*tree),
+        })
     }
 }
 

@@ -208,6 +208,25 @@ fn who_lists_part_after_part_asks_for_more_each_time() {
 }
 
 #[test]
+fn who_reads_a_few_rows_loses_none_of_them_to_a_large_tree_that_nobody_uses() {
+    let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
+    let mut large = Writes::default();
+    (0..1_000).for_each(|n| large.push_as_it_is(Tree::Chunks, place(n), Some(vec![1; 1_000])));
+    let few: Vec<_> = (0..100).map(|n| (place(n), Some(1))).collect();
+    for writes in [&large, &writes(&few)] {
+        trees(&database, 0).write(&Placed::without_packs(writes), Lasting::Later, || ()).unwrap();
+    }
+    let trees = trees(&database, 500_000);
+    assert_eq!(trees.range(Tree::Chunks, ..).count(), 1_000);
+    database.asked();
+    for _ in 0..20 {
+        (0..100).for_each(|n| assert!(trees.get(Tree::Names, &place(n)).unwrap().is_some()));
+    }
+    let asked = database.asked();
+    assert!(asked < 120, "{asked} questions for 100 rows");
+}
+
+#[test]
 fn a_backlog_that_is_not_near_and_what_goes_before_it_cost_few_questions() {
     const EVENTS: usize = 32;
     const BACKLOG: usize = 300;
