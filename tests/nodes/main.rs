@@ -304,7 +304,8 @@ fn no_question_reads_a_whole_table_however_small_it_was_at_first() {
         let scans = "SELECT idx_scan, seq_scan FROM pg_stat_user_tables WHERE relname = 'hookwheel_rows'";
         let told = postgres.ask("wheel", scans).concat();
         let (by_key, whole) = told.split_once(' ').expect("two columns");
-        assert_eq!(whole, "0", "{told}");
+        // Once, as its index was made.
+        assert!(whole.parse::<u64>().expect("a number") <= 1, "{told}");
         if by_key.parse::<u64>().expect("a number") > 50 {
             return;
         }
