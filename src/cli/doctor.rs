@@ -50,9 +50,11 @@ pub async fn run(args: DoctorArgs, config: &Config, flags: &ServerFlags) -> Resu
                 (format!("the server at {url}, which has {place}"), None)
             }
             // A node may be looked at before it is started, and its database was asked.
-            Err(CliError::Call(client::Error::Unreachable { url, .. })) if config.store.url.is_some() => {
+            Err(CliError::Call(client::Error::Unreachable { url, why }))
+                if config.store.url.is_some() && !flags.is_said() && !why.contains("certificate") =>
+            {
                 let server = url.trim_end_matches("/health/ready");
-                (format!("machine, configuration and {place}; no server answers at {server}"), None)
+                (format!("machine, configuration and {place}; no server answers at {server} ({why})"), None)
             }
             // What is known without it may say why.
             Err(error) => (format!("machine and configuration alone, since a server has {place}"), Some(error)),

@@ -21,6 +21,9 @@ use crate::domain::time::UnixMs;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::layout::{FORMAT_GROWN, FORMAT_VERSION, Key, META_FORMAT, Tree};
 
+/// What a tree gives at most in one turn: no small one is emptied for a page of a large one.
+const TURN_BYTES: usize = 64 << 10;
+
 /// The open trees.
 #[derive(Clone)]
 pub struct OnDatabase(Arc<Shared>);
@@ -195,7 +198,8 @@ impl Shared {
                 Outer::In(part) => part,
             };
             let walk = if end == End::First { self.walks(tree).take_at(&part.from) } else { None };
-            let count_max = walk.as_ref().map_or(*page, |step| step.page.max(*page));
+            // Who has gone on knows how many rows are a small part of what may be near.
+            let count_max = walk.as_ref().map(|step| step.page).filter(|page| *page > 1).unwrap_or(*page);
             *page = next_page(count_max);
             found = self.ask(tree, part, end, count_max, |near, page| {
                 match (&walk, page.to) {
@@ -218,8 +222,10 @@ impl Shared {
         if let Some(step) = walk {
             let on = Span { from: step.at.clone(), to: None };
             found = self.ask(tree, on, End::First, step.page, |near, page| {
-                if let Some(to) = page.to.filter(|to| key < &to[..]) {
-                    self.walks(tree).went_on(&step, to, step.page, (page.bytes, self.bytes_max));
+                if let Some(to) = page.to {
+                    // Who was not on the way, but far ahead of it, leaves it there for whoever is, and takes along few rows again.
+                    let count = if key < &to[..] { step.page } else { 1 };
+                    self.walks(tree).went_on(&step, to, count, (page.bytes, self.bytes_max));
                 }
                 near.last(&span)
             })?;
@@ -292,15 +298,15 @@ impl Shared {
             let Some(tree) = self.next_to_shrink() else { break };
             let mut near = self.near(tree);
             let before = near.bytes();
-            near.shrink(before.saturating_sub(too_much));
+            near.shrink(before.saturating_sub(too_much.min(TURN_BYTES)));
             self.count(before, near.bytes());
         }
         done
     }
 
     fn count(&self, before: usize, after: usize) {
-        self.bytes.fetch_add(after, Ordering::Relaxed);
-        self.bytes.fetch_sub(before, Ordering::Relaxed);
+        // At once, so that nobody sees both.
+        self.bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// Bytes that are to be let go of.

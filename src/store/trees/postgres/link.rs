@@ -28,7 +28,13 @@ const SESSION: &str =
 /// Every question names its rows, or where they begin. To read a whole table is quicker while that is small, and a statement keeps the plan that
 /// was made for it then until somebody looks at the table again: 250,000 events after the first one, a group took ten times as long.
 /// Others than PostgreSQL may not know of these.
-const BY_KEY: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+const BY_KEY: [&str; 4] = [
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    // Before version 18 what cannot be avoided and is off counts as so costly that it is worth compiling, anew each time.
+    "SET jit = off",
+];
 
 /// Connections: one that writes, and one for whoever reads, so that nobody who reads waits behind a group.
 pub struct Link {
@@ -224,10 +230,12 @@ pub async fn connect(target: &Target, tls: &MakeRustlsConnect, is_lost: &Arc<Ato
         }
     });
     client.batch_execute(SESSION).await?;
-    if let Err(error) = client.batch_execute(BY_KEY).await
-        && error.as_db_error().is_none()
-    {
-        return Err(error.into());
+    for set in BY_KEY {
+        if let Err(error) = client.batch_execute(set).await
+            && error.as_db_error().is_none()
+        {
+            return Err(error.into());
+        }
     }
     let commits = client.query_one("SHOW synchronous_commit", &[]).await?;
     // Else what is acknowledged is not on the disk yet.

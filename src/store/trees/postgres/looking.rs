@@ -24,10 +24,10 @@ pub fn look(target: &Target) -> Result<Seen, Unlinked> {
             None if client.query_one(sql::MAY_MAKE, &[]).await?.get(0) => Tables::ToBeMade,
             None => Tables::NotToBeMade,
         };
-        let mut answer = Duration::MAX;
+        let (question, mut answer) = (client.prepare("SELECT 1").await?, Duration::MAX);
         for _ in 0..ASKED {
             let watch = Stopwatch::start();
-            client.query_one("SELECT 1", &[]).await?;
+            client.query_one(&question, &[]).await?;
             answer = answer.min(watch.elapsed());
         }
         Ok::<_, Unlinked>(Seen { tables, answer })
