@@ -184,11 +184,15 @@ impl Trees {
         if !packs::has_packs(tree) {
             return Unpacking::none(self.of.range(tree, (from, to)));
         }
+        let mut failed = None;
         let range = unpacking::wider((from.clone(), to.clone()), |key| {
-            let there = self.of.at_or_before(tree, key).ok().flatten();
+            let there = self.of.at_or_before(tree, key).unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            });
             there.map(|(at, _)| at.to_vec()).filter(|at| packs::is_place(at))
         });
-        Unpacking::of(tree, (from, to), self.of.range(tree, range))
+        Unpacking::of(tree, (from, to), self.of.range(tree, range)).unless(failed)
     }
 
     /// The rows that are not written yet.

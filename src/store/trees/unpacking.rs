@@ -23,6 +23,8 @@ struct Packed {
     range: Range,
     front: VecDeque<Row>,
     back: VecDeque<Row>,
+    /// Why it is not known whether a pack before the range has its first rows.
+    failed: Option<StoreError>,
     /// The last row that was met from the front: a pack that is parted meanwhile has rows at a later place that were met at the
     /// place before.
     met: Key,
@@ -55,8 +57,16 @@ impl<T> Unpacking<T> {
 
     /// Of this tree: those of the range.
     pub fn of(tree: Tree, range: Range, lying: T) -> Self {
-        let (front, back, met) = (VecDeque::new(), VecDeque::new(), Key::new());
-        Self { lying, packed: Some(Packed { tree, range, front, back, met }) }
+        let (front, back, failed, met) = Default::default();
+        Self { lying, packed: Some(Packed { tree, range, front, back, failed, met }) }
+    }
+
+    /// Where it could not be told whether a pack before has the first rows: that is told in their place.
+    pub fn unless(mut self, failed: Option<StoreError>) -> Self {
+        if let Some(packed) = &mut self.packed {
+            packed.failed = failed;
+        }
+        self
     }
 }
 
@@ -90,6 +100,9 @@ impl<T: DoubleEndedIterator<Item = Result<Row, StoreError>>> Iterator for Unpack
 
     fn next(&mut self) -> Option<Self::Item> {
         let Some(packed) = &mut self.packed else { return self.lying.next() };
+        if let Some(failed) = packed.failed.take() {
+            return Some(Err(failed));
+        }
         loop {
             if let Some(row) = packed.front.pop_front() {
                 packed.met.clear();
@@ -115,7 +128,7 @@ impl<T: DoubleEndedIterator<Item = Result<Row, StoreError>>> DoubleEndedIterator
             match self.lying.next_back() {
                 Some(Ok(there)) => packed.back = packed.rows(there),
                 Some(failed) => return Some(failed),
-                None => return packed.front.pop_back().map(Ok),
+                None => return packed.front.pop_back().map(Ok).or_else(|| packed.failed.take().map(Err)),
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::secret::Secret;
 use crate::store::bench::{Bench, event, settlement};
 use crate::store::message::NewEvent;
 use crate::store::settings::{MasterKeySource, Retention, Settings};
+use crate::store::trees::Trees;
 use crate::store::trees::virtual_database::VirtualDatabase;
 
 /// The rows of a virtual database, as a node of it has them that knows of none. What is near takes so many bytes.
@@ -224,6 +225,29 @@ fn who_reads_a_few_rows_loses_none_of_them_to_a_large_tree_that_nobody_uses() {
     }
     let asked = database.asked();
     assert!(asked < 120, "{asked} questions for 100 rows");
+}
+
+#[test]
+fn a_list_whose_first_rows_may_be_in_a_pack_that_cannot_be_asked_for_says_so() {
+    let database = VirtualDatabase::by(Clock::standing_at(0), Clock::standing_at(0));
+    let open = |name: &str| {
+        let database = Some(Member::of_virtual(database.clone(), name, Clock::standing_at(0)));
+        Trees::open(&Settings { database, ..Settings::at("unused") }, Arc::default()).unwrap()
+    };
+    let key = |n: u8| [&[0, 0, 0, 1][..], &[n; 16]].concat();
+    let mut pack = Writes::default();
+    (1..9).for_each(|n| pack.push(Tree::Events, key(n), Some(vec![n])));
+    let trees = open("one");
+    trees.write(&pack).unwrap();
+    trees.close().unwrap();
+    let trees = open("other");
+    // That no pack begins behind it is near; the one before is not.
+    assert_eq!(trees.of.range(Tree::Events, key(5)..key(9)).count(), 0);
+    database.set_away(true);
+    assert!(trees.range(Tree::Events, key(5)..key(9)).next().unwrap().is_err());
+    assert!(trees.range(Tree::Events, key(5)..key(9)).next_back().unwrap().is_err());
+    database.set_away(false);
+    assert_eq!(trees.range(Tree::Events, key(5)..key(9)).map(Result::unwrap).count(), 4);
 }
 
 #[test]
