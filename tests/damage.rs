@@ -6,8 +6,8 @@ mod support;
 
 use std::path::Path;
 
-use filled::{Bench, Filled, START, change, copy, event, fill, remove, rows, unknown_version};
-use hookwheel::clock::{Clock, Dice, Stopwatch};
+use filled::{Bench, Filled, START, change, copy, event, fill, once_free, remove, rows, unknown_version};
+use hookwheel::clock::{Clock, Stopwatch};
 use hookwheel::domain::delivery::DeliveryState;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
@@ -335,7 +335,7 @@ fn without_the_number_of_its_last_group_a_store_is_refused_until_somebody_accept
         value
     });
     let clock = Clock::standing_at(START + 60_000_000);
-    let refused = store::open(Settings::at(&data), clock, Dice::seeded(1)).err().expect("it is refused");
+    let refused = once_free(&Settings::at(&data), &clock).err().expect("it is refused");
     assert!(matches!(refused, OpenError::Behind { .. }), "{refused}");
     store::accept_loss(&Settings::at(&data)).expect("somebody accepts it");
     let mut bench = Bench::open(&data);

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use hookwheel::clock::{Clock, Dice};
@@ -14,7 +14,7 @@ use hookwheel::domain::endpoint::EndpointUrl;
 use hookwheel::domain::id::DeliveryId;
 use hookwheel::domain::retry::Next;
 use hookwheel::domain::webhook::{EventFilter, Webhook};
-use hookwheel::store::{self, Accepted, NewEvent, Refusal, Settings, Settlement, Staging, Store};
+use hookwheel::store::{self, Accepted, NewEvent, OpenError, Refusal, Settings, Settlement, Staging, Store};
 
 /// Events in all.
 pub const EVENTS: usize = 600;
@@ -89,7 +89,13 @@ struct Life {
 
 impl Life {
     fn begin(data: &Path) -> Self {
-        let (store, committer) = store::open(Settings::at(data), Clock::real(), Dice::from_system()).expect("opens");
+        let (store, committer) = loop {
+            match store::open(Settings::at(data), Clock::real(), Dice::from_system()) {
+                // sled's own threads let go of the file a moment after its last handle is gone.
+                Err(OpenError::InUse(_)) => thread::yield_now(),
+                opened => break opened.expect("opens"),
+            }
+        };
         Self { store, committer: std::thread::spawn(move || committer.run()) }
     }
 

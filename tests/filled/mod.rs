@@ -30,6 +30,16 @@ pub struct Bench {
     pub clock: Clock,
 }
 
+/// Opens a directory that was closed a moment ago: sled's own threads let go of the file after its last handle is gone.
+pub fn once_free(settings: &Settings, clock: &Clock) -> Result<(Store, Committer), OpenError> {
+    loop {
+        match store::open(settings.clone(), clock.clone(), Dice::seeded(1)) {
+            Err(OpenError::InUse(_)) => std::thread::yield_now(),
+            opened => break opened,
+        }
+    }
+}
+
 impl Bench {
     pub fn open(path: &Path) -> Self {
         Self::open_with(Settings::at(path))
@@ -37,14 +47,7 @@ impl Bench {
 
     pub fn open_with(settings: Settings) -> Self {
         let clock = Clock::standing_at(START + 60_000_000);
-        let (store, committer) = loop {
-            match store::open(settings.clone(), clock.clone(), Dice::seeded(1)) {
-                Ok(opened) => break opened,
-                // sled's own threads let go of the file a moment after its last handle is gone.
-                Err(OpenError::InUse(_)) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        };
+        let (store, committer) = once_free(&settings, &clock).expect("it opens");
         Self { store, committer, clock }
     }
 
