@@ -65,6 +65,15 @@ impl Nodes {
         self.member.rest();
     }
 
+    /// Waits until another node owns the store. Whoever serves it owns it as it begins.
+    pub async fn taken(&self) {
+        let mut owner = self.member.owner();
+        let is_another = |owner: &Option<Arc<store::Owner>>| owner.as_ref().is_some_and(|owner| !owner.is_this);
+        if owner.wait_for(is_another).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// The configuration was read again: how long things are kept follows it once the store is opened.
     pub fn follow(&mut self, config: &Config) {
         let new = settings::of_store(config);

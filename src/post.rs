@@ -35,7 +35,7 @@ pub struct Post {
     is_open: bool,
     /// Whoever was taken over waits to hear what becomes of it.
     taken: Option<Taken>,
-    /// This process has served before: whoever took over has not got far, or it was drained.
+    /// This process has served before: whoever took over has not got far, or another node owned the store meanwhile.
     pub is_resumed: bool,
     /// The other nodes, where there can be any.
     pub nodes: Option<Nodes>,
@@ -176,6 +176,14 @@ impl Post {
     pub fn rest(&self) {
         if let Some(nodes) = &self.nodes {
             nodes.rest();
+        }
+    }
+
+    /// Waits until another node owns the store, which this one served.
+    pub async fn taken(&self) {
+        match &self.nodes {
+            Some(nodes) => nodes.taken().await,
+            None => std::future::pending().await,
         }
     }
 

@@ -47,7 +47,7 @@ pub async fn serve_by(config: &mut Config, given: Result<Option<TcpListener>, St
         let heir = match run_at(Clock::real(), config, &checked, &mut post, (asked.clone(), &mut hangups)).await {
             Ok(Left::Stopped) => return Ok(()),
             Ok(Left::ToHeir(heir)) => heir,
-            Ok(Left::ToOthers) => {
+            Ok(Left::ToOthers | Left::Taken) => {
                 post.is_resumed = true;
                 continue;
             }
@@ -79,6 +79,8 @@ pub enum Left {
     ToHeir(Heir),
     /// It was drained: another node has the store, or soon will.
     ToOthers,
+    /// Another node has taken the store while this one was held up, or cut off from the database.
+    Taken,
 }
 
 /// Runs a server at a post, until it is asked to stop or to let others serve, or another process takes over. Asked to stop once more, it
@@ -232,6 +234,7 @@ impl Serving {
             _ = asked.wait_for(|asked| *asked > 0) => Left::Stopped,
             heir = post.heir(config, self.control.as_ref(), &self.store) => Left::ToHeir(heir),
             () = self.api.drained() => Left::ToOthers,
+            () = post.taken() => Left::Taken,
             () = live.reload_when_asked(hangups) => Left::Stopped,
             () = supervisor::keep_awake(stuck) => Left::Stopped,
         };
@@ -265,6 +268,10 @@ impl Serving {
                 supervisor::status("another node takes over");
                 post.rest();
             }
+            Left::Taken => {
+                tracing::warn!("another node has taken the store meanwhile: this one is to stand by");
+                supervisor::status("another node has taken over");
+            }
         }
         let is_stopped = matches!(left, Left::Stopped);
         let door = if post.is_given || !is_stopped { Door::GoesOn } else { Door::Closes };
@@ -272,9 +279,11 @@ impl Serving {
         let next_signal = u32::from(is_stopped) + 1;
         let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
         let Self { store, committing, deliver, listening, api, .. } = self;
+        // What came of them could not be recorded: whoever has the store now makes them again.
+        let attempts_seconds = if matches!(left, Left::Taken) { 0 } else { config.server.shutdown_attempt_seconds };
+        let server = config::ServerConfig { shutdown_attempt_seconds: attempts_seconds, ..config.server.clone() };
         // Nothing of it lasts for longer than it may.
-        supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None)
-            .await;
+        supervisor::patient_with(stop_serving(&server, (listening, door), deliver, &api, hastened), || None).await;
         store.close();
         let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
         supervisor::patient_with(closed, || store.pulse().stuck()).await?;

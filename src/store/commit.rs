@@ -115,9 +115,7 @@ impl Committer {
             }
             last = Stopwatch::start();
             if self.inner.trees().is_err() && !self.reopen() {
-                return tracing::error!(
-                    "the store stays closed; what was not recorded is sent again after the next start"
-                );
+                return;
             }
             let group = self.take();
             size = group.settlements.len() + group.requests.len();
@@ -446,18 +444,26 @@ impl Committer {
                     return true;
                 }
                 Err(error) => {
-                    match error {
-                        OpenError::Held { .. } => tracing::debug!(%error),
-                        _ => tracing::error!(%error, "the store cannot be opened again"),
+                    let is_held = matches!(error, OpenError::Held { .. });
+                    match is_held {
+                        true => tracing::debug!(%error),
+                        false => tracing::error!(%error, "the store cannot be opened again"),
                     }
                     if error.is_final() {
                         pulse::exit();
                     }
                     let group = self.inner.queue.take();
                     self.put_off(group);
-                    if self.inner.queue.is_closed() {
-                        return false;
+                    if !self.inner.queue.is_closed() {
+                        continue;
                     }
+                    match is_held {
+                        true => tracing::info!(%error, "what was not recorded is sent again by who has the store"),
+                        false => tracing::error!(
+                            "the store stays closed; what was not recorded is sent again after the next start"
+                        ),
+                    }
+                    return false;
                 }
             }
         }

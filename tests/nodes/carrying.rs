@@ -137,6 +137,26 @@ fn a_node_that_stands_by_makes_requests_for_the_owner() {
 }
 
 #[test]
+fn a_node_that_lost_the_store_makes_requests_for_whoever_took_it() {
+    let Some(mut scene) = Scene::start("requests by who was held up", |node| node) else { return };
+    let endpoints = scene.endpoints(|_| Answer::Status(200));
+    scene.owner.process.signal(Signal::STOP);
+    let StandingBy { process, .. } = scene.other;
+    let (now, was) = (Server::of(process), scene.owner);
+    was.process.signal(Signal::CONT);
+    let mut client = now.client();
+    let carries = |nodes: Value| {
+        let mut nodes = nodes["data"].as_array().into_iter().flatten();
+        nodes.any(|node| node["name"] == "one" && node["carried"].is_u64())
+    };
+    until("it makes no requests", || carries(client.get("/api/v1/nodes").json()));
+    publish(&mut client, "first");
+    let from = from_where(&endpoints);
+    let carried = count(&from, FROM[0]);
+    assert!(carried > 0 && count(&from, FROM[1]) == ENDPOINTS - carried, "{from:?}");
+}
+
+#[test]
 fn what_failed_is_made_again_by_the_owner_itself() {
     let Some(mut scene) = Scene::start("attempts after the first", |node| node) else { return };
     scene.until_it_carries();

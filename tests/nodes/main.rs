@@ -169,9 +169,10 @@ fn a_node_that_was_held_for_longer_than_its_lease_writes_nothing_any_more() {
     client.until_ready_says(200);
     assert_eq!(client.get("/api/v1/events/meanwhile").status, 200);
     assert_eq!([client.get("/api/v1/events/late").status, second.client().get("/api/v1/events/late").status], [404; 2]);
-    // It waits for its turn, and has it.
+    // It waits for its turn as any other, and has it.
+    first.process.line("this node stands by");
     second.kill();
-    first.process.line("the store is open again");
+    first.process.line("events are taken again");
     let mut client = first.client();
     client.until_ready_says(200);
     publish(&mut client, "after");
@@ -269,7 +270,7 @@ fn two_nodes_of_one_name_do_not_take_turns() {
     first.process.line("or another process has its name");
     second.client().get("/api/v1/webhooks").data(200);
     second.kill();
-    first.process.line("the store is open again");
+    first.process.line("events are taken again");
     first.client().until_ready_says(200);
 }
 
