@@ -14,6 +14,7 @@ use crate::cluster::{CARRIES, NodeKeys, Way};
 use crate::config::{Config, threads};
 use crate::deliver::{Carriers, Carrying};
 use crate::domain::guard::Guard;
+use crate::pulse::Pulses;
 use crate::{ServeError, settings, store};
 
 /// This node.
@@ -23,6 +24,8 @@ pub struct Nodes {
     member: store::Member,
     /// The store that they share.
     pub store: store::Settings,
+    /// Of the threads that make requests for another.
+    pub pulses: Pulses,
 }
 
 impl Nodes {
@@ -37,7 +40,7 @@ impl Nodes {
         let listener = TcpListener::bind(address).map_err(|error| ServeError::ListenForNodes(address, error))?;
         let bound = listener.local_addr()?;
         member.is_found(whereabouts(config.cluster.advertise.as_deref(), bound));
-        Ok(Some(Self { listener, member, store }))
+        Ok(Some(Self { listener, member, store, pulses: Pulses::default() }))
     }
 
     /// How the others come in: who comes to make requests is one of the `carriers`, for as long as the store is this node's.
@@ -103,7 +106,7 @@ impl Nodes {
                 let way = way.clone();
                 async move { way.to_carry().await }
             };
-            Carrying::start(&sending, trust, self.member.name(), links)
+            Carrying::start(&sending, trust, (self.member.name(), &self.pulses), links)
         });
         let attempts = Duration::from_secs(config.server.shutdown_attempt_seconds);
         let (listener, certificate) = (listener.try_clone()?, checked.certificate.clone());

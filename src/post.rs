@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::handover::{self, Control, Heir, Holds, Taken};
 use crate::live::reload_while_standing_by;
 use crate::nodes::{Nodes, StandingBy};
-use crate::pulse::{apart, or_end};
+use crate::pulse::{Pulses, apart, or_end};
 use crate::{ServeError, settings, store, supervisor};
 
 /// Connections that may wait while nobody accepts, as far as the system has it.
@@ -155,6 +155,11 @@ impl Post {
                 opened => return Ok(opened?),
             }
         }
+    }
+
+    /// Of the threads that are at something while it stands by.
+    pub fn pulses(&self) -> Pulses {
+        self.nodes.as_ref().map_or_else(Pulses::default, |nodes| nodes.pulses.clone())
     }
 
     /// Takes connections for whichever node owns the store, unless it does already.

@@ -5,13 +5,13 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Stopwatch;
 
@@ -131,6 +131,46 @@ impl Pulse {
     }
 }
 
+/// The threads that turn tasks and are asked for a sign, for as long as each of them lives.
+#[derive(Debug, Clone, Default)]
+pub struct Pulses(Arc<Mutex<Vec<Weak<Asked>>>>);
+
+/// A thread that gives signs.
+#[derive(Debug)]
+struct Asked {
+    pulse: Pulse,
+    for_a_sign: Notify,
+}
+
+impl Pulses {
+    /// A thread is one of them while it turns this.
+    pub fn give(&self, thread: String) -> impl Future<Output = ()> + use<> {
+        let asked = Arc::new(Asked { pulse: Pulse::of(thread), for_a_sign: Notify::new() });
+        self.0.lock().expect("no holder of the lock panics").push(Arc::downgrade(&asked));
+        async move {
+            loop {
+                asked.for_a_sign.notified().await;
+                asked.pulse.rest();
+            }
+        }
+    }
+
+    /// One that is stuck. Each is asked for a sign, which it owes until the next call.
+    pub fn stuck(&self) -> Option<Stuck> {
+        self.busy_beyond(STUCK_AFTER)
+    }
+
+    fn busy_beyond(&self, limit: Duration) -> Option<Stuck> {
+        let mut all = self.0.lock().expect("no holder of the lock panics");
+        all.retain(|asked| asked.strong_count() > 0);
+        let all: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+        for asked in all.iter().filter(|asked| !asked.pulse.ask()) {
+            asked.for_a_sign.notify_one();
+        }
+        all.iter().find_map(|asked| asked.pulse.busy_beyond(limit))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +200,18 @@ mod tests {
             Stuck { since: STUCK_AFTER, ..stuck }.to_string(),
             "the commit thread has been at one thing for 10 seconds"
         );
+    }
+
+    #[test]
+    fn a_thread_that_turns_nothing_any_more_is_stuck_until_it_does_or_ends() {
+        let pulses = Pulses::default();
+        let mut one = Box::pin(pulses.give("carrying".into()));
+        let is_stuck = || pulses.busy_beyond(Duration::ZERO).is_some();
+        assert!(is_stuck() && is_stuck(), "it was asked, and says nothing");
+        assert_eq!((&mut one).now_or_never(), None);
+        assert!(pulses.0.lock().unwrap()[0].upgrade().unwrap().pulse.busy_for().is_none(), "it gave a sign");
+        assert_eq!((is_stuck(), pulses.stuck()), (true, None), "it was asked again just now");
+        drop(one);
+        assert!(!is_stuck(), "it is over");
     }
 }

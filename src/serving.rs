@@ -109,8 +109,10 @@ async fn open(
     (mut asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Option<(Store, Committer)>, ServeError> {
     supervisor::status("opening the store");
+    let pulses = post.pulses();
+    let stuck = || pulses.stuck();
     tokio::select! {
-        opened = supervisor::patient_with(post.open(config, checked, clock, hangups), || None) => return opened.map(Some),
+        opened = supervisor::patient_with(post.open(config, checked, clock, hangups), stuck) => return opened.map(Some),
         _ = asked.wait_for(|asked| *asked > 0) => {}
     }
     if let Some(standing_by) = post.stood_by() {

@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["api", "config", "deliver", "domain", "store", "telemetry"]),
     ("checked", &["api", "clock", "config", "deliver", "dialect", "domain", "settings", "store"]),
     ("cluster", &["store"]),
-    ("nodes", &["api", "checked", "cluster", "config", "deliver", "domain", "settings", "store"]),
+    ("nodes", &["api", "checked", "cluster", "config", "deliver", "domain", "pulse", "settings", "store"]),
     (
         "post",
         &["api", "checked", "clock", "config", "handover", "live", "nodes", "pulse", "settings", "store", "supervisor"],

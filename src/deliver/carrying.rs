@@ -25,7 +25,7 @@ use super::requests::Requests;
 use super::settings::Settings;
 use super::tls::Trust;
 use crate::clock::Clock;
-use crate::pulse::or_end_task;
+use crate::pulse::{Pulses, or_end_task};
 
 /// Whoever did not come to a tick for so long, such as a process that was stopped, was taken for gone.
 const HELD_UP: Duration = Duration::from_millis(1_500);
@@ -38,8 +38,8 @@ pub struct Carrying {
 
 impl Carrying {
     /// Under this name, as deliveries would be made by these settings. Each thread asks for links, one after the other, and ends each with
-    /// what comes beside it: whom it leads to has nothing to be done any more.
-    pub fn start<O, L, S, E>(settings: &Settings, trust: Trust, node: &str, links: O) -> Self
+    /// what comes beside it: whom it leads to has nothing to be done any more. They have one of the `pulses` each.
+    pub fn start<O, L, S, E>(settings: &Settings, trust: Trust, (node, pulses): (&str, &Pulses), links: O) -> Self
     where
         O: Fn() -> L + Clone + Send + 'static,
         L: Future<Output = (S, E)>,
@@ -48,8 +48,9 @@ impl Carrying {
     {
         let stopping = watch::Sender::new(false);
         let (making, senders) = (settings.making(Arc::new(trust)), settings.senders.max(1));
-        let threads = (0..senders).map(|_| {
+        let threads = (0..senders).map(|n| {
             let (arbiter, (done, is_done)) = (Arbiter::new(), oneshot::channel());
+            arbiter.spawn(pulses.give(format!("carrying {n}")));
             let (making, settings, links) = (making.clone(), settings.clone(), links.clone());
             let (node, mut stopping) = (node.to_owned(), stopping.subscribe());
             arbiter.spawn_fn(move || {
@@ -143,6 +144,7 @@ async fn carry(
                 silent = 0;
                 match carried::read(frame.freeze()).ok_or(io::ErrorKind::InvalidData)? {
                     (number, Order::Make(parcel), body) if handles.len() < 2 * OUT_MAX => {
+                        fail::fail_point!("carrying.take");
                         let made = made(requests.clone(), parcel, body);
                         handles.insert(number, out.spawn_local(async move { (number, made.await) }));
                     }

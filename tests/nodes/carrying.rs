@@ -214,6 +214,22 @@ fn what_a_node_is_at_that_is_held_is_made_again() {
 }
 
 #[test]
+fn a_node_whose_thread_is_stuck_amid_requests_is_told_of_and_they_are_made_again() {
+    let stuck = |node: Node| {
+        // Whoever watches it is told as often that all is well.
+        node.with("WATCHDOG_USEC", "200000").with("FAILPOINTS", "carrying.take=sleep(3600000)")
+    };
+    let Some(mut scene) = Scene::start("a node that is stuck amid requests", stuck) else { return };
+    scene.until_it_carries();
+    let endpoints = scene.endpoints(|_| Answer::Status(200));
+    publish(&mut scene.client, "one");
+    scene.until_all_succeeded("one", 1);
+    assert_eq!(from_where(&endpoints), [FROM[0]; ENDPOINTS]);
+    let told = scene.other.process.line("the watchdog is not told");
+    assert!(told.contains("the carrying"), "{told}");
+}
+
+#[test]
 fn a_node_that_is_stopped_ends_what_it_is_at() {
     let Some(mut scene) = Scene::start("a node that is stopped amid requests", |node| node) else { return };
     scene.until_it_carries();
