@@ -128,11 +128,21 @@ impl Post {
         hangups: &mut Signal,
     ) -> Result<(store::Store, store::Committer), ServeError> {
         let (watch, mut was_away) = (Stopwatch::start(), None);
+        if let Some(nodes) = &mut self.nodes {
+            nodes.follow(config);
+        }
+        if self.is_resumed {
+            // Somebody may have it already, and whoever comes here is not to wait for the look.
+            self.stand_by(config, checked)?;
+        }
         loop {
             let settings = self.nodes.as_ref().map_or_else(|| settings::of_store(config), |nodes| nodes.store.clone());
             let clock = clock.clone();
             let open = move || {
-                fail::fail_point!("post.open");
+                fail::fail_point!("post.open", |_| {
+                    let why = store::StoreError::Io("a failpoint".into());
+                    Err(store::OpenError::Store("a database".into(), why))
+                });
                 store::open(settings, clock, Dice::from_system())
             };
             match apart("open", || or_end("open", open)).await? {
@@ -141,9 +151,9 @@ impl Post {
                 {
                     actix_rt::time::sleep(OPEN_AGAIN).await;
                 }
-                Err(why @ (store::OpenError::Held { .. } | store::OpenError::Away { .. })) => {
+                Err(why) if self.may_pass(&why) => {
                     self.stand_by(config, checked)?;
-                    let is_away = matches!(why, store::OpenError::Away { .. });
+                    let is_away = !matches!(why, store::OpenError::Held { .. });
                     if was_away.replace(is_away) != Some(is_away) {
                         self.tell_why(&why, is_away)?;
                     }
@@ -160,6 +170,16 @@ impl Post {
     /// Of the threads that are at something while it stands by.
     pub fn pulses(&self) -> Pulses {
         self.nodes.as_ref().map_or_else(Pulses::default, |nodes| nodes.pulses.clone())
+    }
+
+    /// Whether the store may be this node's later: another one owns it, or the database is away; and whatever else the database says to a
+    /// node that has served once is no mistake in how it was set up.
+    fn may_pass(&self, why: &store::OpenError) -> bool {
+        match why {
+            store::OpenError::Held { .. } | store::OpenError::Away { .. } => true,
+            store::OpenError::Store(..) => self.is_resumed && self.nodes.is_some(),
+            _ => false,
+        }
     }
 
     /// Takes connections for whichever node owns the store, unless it does already.

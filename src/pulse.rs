@@ -1,7 +1,7 @@
 //! Whether the threads live that the server cannot do without. What stays true: one that panics ends the process at once,
 //! in words and with its own exit code, since nobody would notice that events are taken and not delivered, and whoever
-//! supervises the process starts it again over what is on disk; and one that is stuck is known by its pulse, to the
-//! readiness and to a watchdog alike.
+//! supervises the process starts it again over what is on disk; and one that is stuck is known by its pulse, to a watchdog
+//! and, of a server that takes events, to the readiness.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -21,13 +21,15 @@ use crate::handover::{Control, Heir};
 use crate::live::Live;
 use crate::post::Post;
 use crate::pulse::{apart, or_end, or_end_task};
-use crate::store::{Committer, Store};
+use crate::store::{Committer, Refusal, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::telemetry::traces::{Exporter, Untaken};
 use crate::{ServeError, dashboard, deliver, greeting, requests, settings, supervisor};
 
 /// How long a stop waits for the last spans to be taken.
 const LAST_SPANS: Duration = Duration::from_secs(2);
+/// Until a database is asked again that was lost before anything was served.
+const LOST: Duration = Duration::from_secs(1);
 /// The dialect of the accounts that exist from the start, where none is configured.
 const DEFAULT_DIALECT: &str = "standard";
 
@@ -79,7 +81,7 @@ pub enum Left {
     ToHeir(Heir),
     /// It was drained: another node has the store, or soon will.
     ToOthers,
-    /// Another node has taken the store while this one was held up, or cut off from the database.
+    /// Another node has taken the store while it was not this one's: it was held up, cut off from the database, or opened it again.
     Taken,
 }
 
@@ -92,9 +94,13 @@ pub async fn run_at(
     post: &mut Post,
     (asked, hangups): (watch::Receiver<u32>, &mut Signal),
 ) -> Result<Left, ServeError> {
-    let opened = open(&clock, config, checked, post, (asked.clone(), hangups)).await?;
-    let Some(opened) = opened else { return Ok(Left::Stopped) };
-    let mut serving = Serving::start(clock, config, checked, post, opened).await?;
+    let mut serving = loop {
+        let opened = open(&clock, config, checked, post, (asked.clone(), hangups)).await?;
+        let Some(opened) = opened else { return Ok(Left::Stopped) };
+        if let Some(serving) = Serving::start(&clock, config, checked, post, opened).await? {
+            break serving;
+        }
+    };
     let left = serving.until_asked(config, checked, post, (asked.clone(), hangups)).await;
     serving.stop(config, post, &left, asked).await?;
     Ok(left)
@@ -142,20 +148,36 @@ struct Serving {
 }
 
 impl Serving {
-    /// Starts all threads over the store that was opened, listens, and says so.
+    /// Starts all threads over the store that was opened, listens, and says so. `None`: its database was lost just then, and the store
+    /// is to be opened again.
     async fn start(
-        clock: Clock,
+        clock: &Clock,
         config: &Config,
         checked: &Checked,
         post: &mut Post,
         (store, committer): (Store, Committer),
-    ) -> Result<Self, ServeError> {
+    ) -> Result<Option<Self>, ServeError> {
         let address = post.listener.local_addr()?;
         let (certificate, shelf) = (checked.certificate.clone(), checked.shelf.clone());
         let guard = Arc::new(settings::guard(config, address));
         fail::fail_point!("take_over.opened");
         let committing = std::thread::Builder::new().name("commit".into());
         let committing = committing.spawn(move || or_end("commit", || committer.run()))?;
+        let mut dice = Dice::from_system();
+        let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
+        let dialect = config.deliver.default_dialect.as_deref();
+        let first_key = first_key(&store, &mut dice, configured, dialect).await;
+        let first_key = match first_key {
+            Err(Refusal::Failed(error @ (StoreError::Io(_) | StoreError::Unavailable))) if post.nodes.is_some() => {
+                tracing::warn!(%error, "the database was lost before this node served; it is asked again");
+                store.close();
+                apart("close", || committing.join().expect("a panic of the commit thread ends the process")).await?;
+                actix_rt::time::sleep(LOST).await;
+                return Ok(None);
+            }
+            first_key => first_key.map_err(ServeError::FirstKey)?,
+        };
+
         let (telemetry, exporter) = settings::telemetry(config);
         let exporting = exporter.map(|exporter| export(config, exporter)).transpose()?;
         let watched = telemetry.clone();
@@ -165,11 +187,6 @@ impl Serving {
             deliver::Settings { smtp, telemetry: watched, carriers, ..settings::of_deliver(config, guard.clone()) };
         let deliver = deliver::start(sending, checked.trust.clone(), store.clone(), shelf.clone(), clock.clone());
 
-        let mut dice = Dice::from_system();
-        let configured = config.auth.admin_key.as_ref().map(|key| key.reveal());
-        let dialect = config.deliver.default_dialect.as_deref();
-        let first_key = api::first_admin_key(&store, &mut dice, configured, (dialect, DEFAULT_DIALECT)).await;
-        let first_key = first_key.map_err(ServeError::FirstKey)?;
         if let Some(wanted) = config.deliver.wanted_dialects() {
             let mut mounted = store.registry().dialects_in_use();
             mounted.extend(wanted.iter().cloned().chain([DEFAULT_DIALECT.to_string()]));
@@ -178,7 +195,7 @@ impl Serving {
         let outbound = Box::new(deliver.handle());
         let people = checked.people.clone();
         let answering = api::Settings { people, ..settings::of_api(config, guard.clone(), telemetry.clone()) };
-        let api = web::Data::new(api::Api::new(store.clone(), shelf.clone(), clock, dice, answering, outbound));
+        let api = web::Data::new(api::Api::new(store.clone(), shelf.clone(), clock.clone(), dice, answering, outbound));
 
         let (workers, patience) = (threads(config.server.workers), config.server.shutdown_seconds);
         let pages = if config.dashboard.enabled { dashboard::routes } else { dashboard::no_routes };
@@ -207,7 +224,7 @@ impl Serving {
             let takes = |key: &str| api::is_known_key(&store, key);
             greeting::greet(config, address, (first_key.as_deref(), log_in.as_deref()), &served, takes);
         }
-        Ok(Self { guard, store, committing, telemetry, exporting, deliver, api, listening, control })
+        Ok(Some(Self { guard, store, committing, telemetry, exporting, deliver, api, listening, control }))
     }
 
     /// Serves until it is asked to stop or to let others serve, or another process takes over. What is read again meanwhile stays in
@@ -279,13 +296,21 @@ impl Serving {
         let door = if post.is_given || !is_stopped { Door::GoesOn } else { Door::Closes };
         // The first signal stops, and the next one hastens; while somebody takes over the first does.
         let next_signal = u32::from(is_stopped) + 1;
-        let hastened = async { asked.wait_for(|asked| *asked >= next_signal).await.is_ok() };
+        let hastened = async {
+            if matches!(left, Left::Taken) {
+                // Nothing that it is at can be recorded, nor answered but for the refusal.
+                return true;
+            }
+            let is_asked = asked.wait_for(|asked| *asked >= next_signal).await.is_ok();
+            if is_asked {
+                tracing::warn!("stopping at once");
+            }
+            is_asked
+        };
         let Self { store, committing, deliver, listening, api, .. } = self;
-        // What came of them could not be recorded: whoever has the store now makes them again.
-        let attempts_seconds = if matches!(left, Left::Taken) { 0 } else { config.server.shutdown_attempt_seconds };
-        let server = config::ServerConfig { shutdown_attempt_seconds: attempts_seconds, ..config.server.clone() };
         // Nothing of it lasts for longer than it may.
-        supervisor::patient_with(stop_serving(&server, (listening, door), deliver, &api, hastened), || None).await;
+        supervisor::patient_with(stop_serving(&config.server, (listening, door), deliver, &api, hastened), || None)
+            .await;
         store.close();
         let closed = apart("close", || committing.join().expect("a panic of the commit thread ends the process"));
         supervisor::patient_with(closed, || store.pulse().stuck()).await?;
@@ -302,6 +327,17 @@ impl Serving {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The accounts that are there from the start, and the key to them; gives it if it was made now.
+async fn first_key(
+    store: &Store,
+    dice: &mut Dice,
+    configured: Option<&str>,
+    dialect: Option<&str>,
+) -> Result<Option<String>, Refusal> {
+    fail::fail_point!("serving.first_key", |_| Err(Refusal::Failed(StoreError::Unavailable)));
+    api::first_admin_key(store, dice, configured, (dialect, DEFAULT_DIALECT)).await
 }
 
 /// Gives attempts that are out a moment, while events are still taken: so nobody waits for a slow endpoint. Then accepts nothing
@@ -332,7 +368,6 @@ async fn stop_serving(
     };
     let hastening = async {
         if hastened.await {
-            tracing::warn!("stopping at once");
             let_go.now();
             api.connections().hasten();
         }

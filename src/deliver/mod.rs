@@ -278,10 +278,10 @@ impl Deliver {
             Ok(attempts) => {
                 tracing::warn!(
                     attempts,
-                    "attempts were interrupted by the stop; they are made again after the next start"
+                    "attempts were interrupted by the stop; they are made again by who has the store next"
                 );
             }
-            Err(_) => tracing::error!("a sender does not stop; what it sends is sent again after the next start"),
+            Err(_) => tracing::error!("a sender does not stop; what it sends is sent again by who has the store next"),
         }
     }
 

@@ -460,7 +460,7 @@ impl Committer {
                     match is_held {
                         true => tracing::info!(%error, "what was not recorded is sent again by who has the store"),
                         false => tracing::error!(
-                            "the store stays closed; what was not recorded is sent again after the next start"
+                            "the store stays closed; what was not recorded is sent again once it is opened"
                         ),
                     }
                     return false;

@@ -212,7 +212,9 @@ fn a_node_that_stands_by_outlives_its_connections_to_the_database() {
 fn an_owner_that_is_drained_lets_another_go_on_until_nobody_else_does() {
     let Some(postgres) = Postgres::start("an owner that is drained") else { return };
     let (url, receiver) = (postgres.database("wheel"), receiver());
-    let (one, other) = (Node::of(&url, "one"), Node::of(&url, "other"));
+    // Whoever has served before goes on though the database says for a moment what would end a start.
+    let one = Node::of(&url, "one").with("FAILPOINTS", "post.open=1*off->1*return->off");
+    let other = Node::of(&url, "other");
     let mut server = one.start();
     let mut client = server.client();
     webhook(&mut client, &receiver);
@@ -247,6 +249,35 @@ fn an_owner_that_is_drained_lets_another_go_on_until_nobody_else_does() {
     server.process.line("events are taken again");
     server.client().until_ready_says(200);
     accepted.iter().for_each(|id| until_delivered(&mut server.client(), id));
+}
+
+#[test]
+fn what_an_owner_has_read_again_holds_when_it_owns_the_store_again() {
+    let Some(postgres) = Postgres::start("a configuration that was read again") else { return };
+    let url = postgres.database("wheel");
+    let one = Node::of(&url, "one");
+    let a_day = |events: u32| {
+        let text = format!("[limits]\nevents_per_day = {events}\n");
+        std::fs::write(one.dir.path().join("config.toml"), text).expect("a file");
+    };
+    a_day(1);
+    let mut server = one.start();
+    let mut client = server.client();
+    publish(&mut client, "first");
+    let status = |client: &mut Client, id: &str| {
+        client.post("/api/v1/events", &json!({"type": "a", "id": id, "data": 1})).status
+    };
+    assert_eq!(status(&mut client, "second"), 429);
+    a_day(100);
+    server.process.signal(Signal::HUP);
+    server.process.line("the configuration was read again");
+    faults::until("it does not hold", || status(&mut client, "third") == 202);
+    let mut other = Node::of(&url, "other").stand_by();
+    client.post("/api/v1/nodes/one/drain", &json!({})).data(200);
+    server.process.line("this node stands by");
+    other.process.kill_now();
+    server.process.line("events are taken again");
+    assert_eq!(status(&mut server.client(), "fourth"), 202);
 }
 
 #[test]

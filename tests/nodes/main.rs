@@ -7,7 +7,8 @@ mod handing_on;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 
 use hookwheel::clock::Stopwatch;
 use rustix::process::Signal;
@@ -170,6 +171,7 @@ fn a_node_that_was_held_for_longer_than_its_lease_writes_nothing_any_more() {
     assert_eq!(client.get("/api/v1/events/meanwhile").status, 200);
     assert_eq!([client.get("/api/v1/events/late").status, second.client().get("/api/v1/events/late").status], [404; 2]);
     // It waits for its turn as any other, and has it.
+    first.process.line("is sent again by who has the store");
     first.process.line("this node stands by");
     second.kill();
     first.process.line("events are taken again");
@@ -178,6 +180,41 @@ fn a_node_that_was_held_for_longer_than_its_lease_writes_nothing_any_more() {
     publish(&mut client, "after");
     until_delivered(&mut client, "after");
     until_delivered(&mut client, "meanwhile");
+}
+
+#[test]
+fn nobody_who_is_slow_keeps_a_node_that_lost_the_store_from_standing_by() {
+    let Some(postgres) = Postgres::start("slow clients") else { return };
+    let url = postgres.database("wheel");
+    // They may take as long as they like, and so may a stop that waits for them.
+    let one = Node::of(&url, "one")
+        .with("HOOKWHEEL__SERVER__SHUTDOWN_SECONDS", "3600")
+        .with("HOOKWHEEL__SERVER__BODY_SECONDS", "3600");
+    let mut first = one.start();
+    let mut slow = TcpStream::connect(first.address).expect("it listens");
+    let head = format!(
+        "POST /api/v1/events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\nexpect: 100-continue\r\n\r\n",
+        support::process::KEY
+    );
+    slow.write_all(head.as_bytes()).expect("it is taken");
+    let mut going_on = [0; 25];
+    slow.read_exact(&mut going_on).expect("it waits for more");
+    assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let waits = Node::of(&url, "other").stand_by();
+    first.process.signal(Signal::STOP);
+    let _second = waits.turn();
+    first.process.signal(Signal::CONT);
+    first.process.line("this node stands by");
+}
+
+#[test]
+fn a_node_that_loses_its_database_before_it_serves_asks_it_again() {
+    let Some(postgres) = Postgres::start("a database that is lost at once") else { return };
+    let url = postgres.database("wheel");
+    let server = Node::of(&url, "one").with("FAILPOINTS", "serving.first_key=2*return->off").start();
+    assert_eq!(postgres.ask("wheel", "SELECT incarnation FROM hookwheel_nodes"), ["3"]);
+    publish(&mut server.client(), "first");
 }
 
 #[test]
@@ -269,6 +306,7 @@ fn two_nodes_of_one_name_do_not_take_turns() {
     let second = same.start();
     first.process.line("or another process has its name");
     second.client().get("/api/v1/webhooks").data(200);
+    first.process.line("this node stands by");
     second.kill();
     first.process.line("events are taken again");
     first.client().until_ready_says(200);

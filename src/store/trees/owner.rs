@@ -91,7 +91,7 @@ impl Hearsay {
         self.owner.subscribe()
     }
 
-    /// This one owns the rows, or nobody does as far as is known.
+    /// This one owns the rows from now on, as far as is known; or nobody does.
     pub fn hear(&self, owner: Option<Owner>) {
         self.owner.send_if_modified(|known| {
             let is_new = known.as_deref() != owner.as_ref();
