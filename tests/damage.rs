@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 
-use filled::{Bench, Filled, START, change, copy, event, fill, once_free, remove, rows, unknown_version};
+use filled::{Bench, Filled, START, change, copy, event, fill, let_go, once_free, remove, rows, unknown_version};
 use hookwheel::clock::{Clock, Stopwatch};
 use hookwheel::domain::delivery::DeliveryState;
 use hookwheel::domain::id::{DeliveryId, EventId, WebhookId};
@@ -337,6 +337,7 @@ fn without_the_number_of_its_last_group_a_store_is_refused_until_somebody_accept
     let clock = Clock::standing_at(START + 60_000_000);
     let refused = once_free(&Settings::at(&data), &clock).err().expect("it is refused");
     assert!(matches!(refused, OpenError::Behind { .. }), "{refused}");
+    let_go(&data);
     store::accept_loss(&Settings::at(&data)).expect("somebody accepts it");
     let mut bench = Bench::open(&data);
     assert_goes_on(&mut bench, &filled, false);

@@ -99,6 +99,8 @@ impl Way {
                 match owner.filter(|owner| !owner.address.is_empty()) {
                     // It says itself what it can and cannot do.
                     Some(owner) if owner.is_this && self.serves.is_some() => return None,
+                    // It owned the store until a moment ago, and whoever does now is heard of soon.
+                    Some(owner) if owner.is_this => {}
                     Some(owner) => match self.dial(&owner, client, here).await {
                         Ok(link) => return Some((owner, link)),
                         Err(error) => {
@@ -274,6 +276,26 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
         let (stream, from) = listener.accept().await.expect("it has come");
         (client, stream, from)
+    }
+
+    #[actix_web::test]
+    async fn who_owned_the_store_a_moment_ago_does_not_knock_at_its_own_door() {
+        let ((owner, _answering), (mut client, stream, from)) = (a_node().await, a_connection().await);
+        let own_door = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = own_door.local_addr().expect("it is bound").to_string();
+        let (tell, heard) = watch::channel(Some(Arc::new(Owner { node: "this".into(), address, is_this: true })));
+        let way = Way::to(heard, || Ok(keys()));
+        let handed = actix_rt::spawn(async move { way.hand_on(stream, from, std::future::pending()).await });
+        tokio::select! {
+            knocked = own_door.accept() => panic!("{knocked:?}"),
+            () = sleep(AGAIN * 2) => drop(tell.send(Some(owner))),
+        }
+        client.write_all(b"ping\n").await.expect("it is there");
+        let mut heard = [0; 5];
+        client.read_exact(&mut heard).await.expect("an answer");
+        assert_eq!(&heard, b"ping\n");
+        drop(client);
+        assert!(handed.await.expect("it does not panic").is_none());
     }
 
     #[actix_web::test]

@@ -213,8 +213,14 @@ pub fn fill(path: &Path) -> Filled {
     Filled { plain, ordered, deleted }
 }
 
+/// Waits until whoever has closed the store there has let go of its log: sled's own threads do so a moment later.
+pub fn let_go(path: &Path) {
+    std::fs::File::open(path.join("db")).and_then(|log| log.lock()).expect("it can be locked");
+}
+
 pub fn sled_at(path: &Path) -> sled::Db {
     for _ in 0..1000 {
+        let_go(path);
         match sled::Config::new().path(path).segment_size(4 << 20).open() {
             Ok(db) => return db,
             Err(_) => std::thread::yield_now(),
@@ -244,6 +250,8 @@ pub fn change(path: &Path, tree: &str, key: &[u8], change: impl FnOnce(Vec<u8>) 
     let value = rows.get(key).expect("it can be read").expect("a row").to_vec();
     rows.insert(key, change(value)).expect("written");
     db.flush().expect("flushed");
+    drop((rows, db));
+    let_go(path);
 }
 
 /// Removes a row with sled's own means.
@@ -251,6 +259,8 @@ pub fn remove(path: &Path, tree: &str, key: &[u8]) {
     let db = sled_at(path);
     assert!(db.open_tree(tree).expect("a tree").remove(key).expect("removed").is_some());
     db.flush().expect("flushed");
+    drop(db);
+    let_go(path);
 }
 
 pub fn copy(from: &Path, to: &Path) {

@@ -239,7 +239,7 @@ fn an_owner_that_is_drained_lets_another_go_on_until_nobody_else_does() {
     let mut other = other.turn();
     let expected =
         [("one", "standing_by"), ("other", "owner")].map(|(name, state)| (name.to_owned(), state.to_owned()));
-    assert_eq!(states(server.address), expected);
+    faults::until("the nodes stand otherwise", || states(server.address) == expected);
     let mut client = server.client();
     accepted.iter().for_each(|id| until_delivered(&mut client, id));
     let entry = client.get("/api/v1/audit?action=node.drained&limit=1").json()["data"][0].clone();
@@ -299,6 +299,7 @@ fn while_nobody_owns_the_store_a_node_lives_and_asks_to_come_again() {
     // The first one hands on to it, also what comes to it as before.
     server.process.signal(Signal::CONT);
     server.process.line("the store failed; it is closed and opened again");
+    server.process.line("this node stands by");
     let mut client = server.client();
     client.until_ready_says(200);
     assert_eq!(client.get("/api/v1/events/late").data(200)["id"], "late");
