@@ -5,7 +5,7 @@ mod support;
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hookwheel::clock::Stopwatch;
@@ -109,10 +109,11 @@ fn bomb() -> Vec<u8> {
 }
 
 fn gzip(stream: TcpStream) -> std::io::Result<()> {
-    let (mut stream, bomb) = (asked(stream)?, bomb());
+    static BOMB: LazyLock<Vec<u8>> = LazyLock::new(bomb);
+    let (mut stream, bomb) = (asked(stream)?, &*BOMB);
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", bomb.len());
     stream.write_all(head.as_bytes())?;
-    stream.write_all(&bomb)
+    stream.write_all(bomb)
 }
 
 /// What each endpoint does, and what is to be recorded: an outcome or one of two, or `ok`.

@@ -41,5 +41,6 @@ fn an_account_reads_one_thing_at_a_time_and_others_read_beside_it() {
     for read in reading {
         assert!(read.join().unwrap()["points"].is_array());
     }
+    server.stop();
     scenario.teardown();
 }
