@@ -1,8 +1,8 @@
 //! The binary as a person meets it: its subcommands as processes, their output and their exit codes.
 
+mod filled;
 mod support;
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, mpsc};
@@ -70,8 +70,7 @@ fn a_data_directory_of_a_newer_version_is_refused() {
     let db = sled::Config::new().path(Server::data(dir.path())).segment_size(4 << 20).open().expect("nobody has it");
     db.open_tree("meta").and_then(|meta| meta.insert("format", &999u32.to_be_bytes())).expect("written");
     drop(db);
-    // sled's own threads let go of the log a moment later.
-    File::open(Server::data(dir.path()).join("db")).and_then(|log| log.lock()).expect("it can be locked");
+    filled::let_go(&Server::data(dir.path()));
     let output = refused(dir.path(), &[]);
     assert!(output.contains("has format 999") && output.contains("use the newer hookwheel"), "{output}");
 }

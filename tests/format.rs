@@ -1,18 +1,21 @@
 //! Data directories of earlier formats: each opens, with all that was in it, whatever moment a crash comes at; and what
 //! attempts say of their requests stands in no file of it any more.
 
+mod filled;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use hookwheel::clock::{Clock, Dice};
+use filled::once_free;
+use hookwheel::clock::Clock;
 use hookwheel::domain::id::{DeliveryId, EventId};
 use hookwheel::domain::job::{Bulk, JobKind, Source};
 use hookwheel::domain::time;
 use hookwheel::domain::walk::Walk;
-use hookwheel::store::{self, Committer, MasterKeySource, NewEvent, OpenError, Settings, Store};
+use hookwheel::store::{Committer, MasterKeySource, NewEvent, OpenError, Settings, Store};
 use serde_json::{Value, json};
 
 /// Stands in URLs and custom headers of the fixture.
@@ -63,17 +66,7 @@ fn try_open(data: &Path) -> Result<(Store, Committer), OpenError> {
 }
 
 fn try_open_at(data: &Path, now: u64) -> Result<(Store, Committer), OpenError> {
-    once_free(Settings::at(data), &Clock::standing_at(now))
-}
-
-/// Opens a directory that was closed a moment ago: sled's own threads let go of the file after its last handle is gone.
-fn once_free(settings: Settings, clock: &Clock) -> Result<(Store, Committer), OpenError> {
-    loop {
-        match store::open(settings.clone(), clock.clone(), Dice::seeded(1)) {
-            Err(OpenError::InUse(_)) => std::thread::yield_now(),
-            opened => break opened,
-        }
-    }
+    once_free(&Settings::at(data), &Clock::standing_at(now))
 }
 
 fn open(data: &Path) -> (Store, Committer) {
@@ -186,7 +179,7 @@ fn hold_marker(data: &Path) -> Vec<PathBuf> {
 /// Turns the clock until the scrub has seen everything, and asserts that it found nothing.
 fn assert_sound(data: &Path, now: u64) {
     let clock = Clock::standing_at(now);
-    let (store, mut committer) = once_free(Settings::at(data), &clock).expect("it opens");
+    let (store, mut committer) = once_free(&Settings::at(data), &clock).expect("it opens");
     while !store.soundness().is_scrubbed {
         while committer.step() {}
         clock.turn_to(clock.now() + 1000);
@@ -289,7 +282,7 @@ fn without_its_master_key_a_directory_of_format_4_stays_as_it_is() {
         master_keys: MasterKeySource::Text(hookwheel::domain::secret::Secret::new(text)),
         ..Settings::at(&data)
     };
-    let refused = once_free(other, &Clock::standing_at(THEN)).err().expect("it is refused");
+    let refused = once_free(&other, &Clock::standing_at(THEN)).err().expect("it is refused");
     assert!(matches!(refused, OpenError::MasterKeyMissing { .. }), "{refused}");
     assert_eq!(fs::read(data.join("db")).expect("the log").len(), before.len());
     assert_all_found(&open(&data).0);
@@ -328,7 +321,7 @@ fn a_row_that_cannot_be_read_comes_along_is_put_aside_and_told_and_the_rest_is_w
     let lost = DeliveryId::from_bytes(key[4..].try_into().expect("an id"));
 
     let clock = Clock::standing_at(THEN);
-    let (store, mut committer) = once_free(Settings::at(&data), &clock).expect("it opens");
+    let (store, mut committer) = once_free(&Settings::at(&data), &clock).expect("it opens");
     while !store.soundness().is_scrubbed {
         while committer.step() {}
         clock.turn_to(clock.now() + 1000);

@@ -1,8 +1,11 @@
 //! The store's promises, on real files: all or nothing, equal requests give one event, nothing makes a blob file, an
 //! event costs few keys, a directory has one owner, and what was written is there after a reopening.
 
+mod filled;
+
 use std::sync::atomic::Ordering;
 
+use filled::once_free;
 use hookwheel::clock::{Clock, Dice};
 use hookwheel::domain::account::{ApiKey, Scope};
 use hookwheel::domain::backoff::Strain;
@@ -66,20 +69,10 @@ fn settings(path: &std::path::Path) -> Settings {
     Settings { queue_events_max: 1000, ..Settings::at(path) }
 }
 
-/// Opens a directory that was closed a moment ago: sled's own threads let go of the file after its last handle is gone.
-fn once_free(path: &std::path::Path, clock: &Clock) -> Result<(Store, Committer), OpenError> {
-    loop {
-        match store::open(settings(path), clock.clone(), Dice::seeded(1)) {
-            Err(OpenError::InUse(_)) => std::thread::yield_now(),
-            opened => break opened,
-        }
-    }
-}
-
 impl Bench {
     fn open(path: &std::path::Path) -> Self {
         let clock = Clock::standing_at(1_800_000_000_000);
-        let (store, committer) = once_free(path, &clock).expect("it opens");
+        let (store, committer) = once_free(&settings(path), &clock).expect("it opens");
         Self { store, committer, clock }
     }
 
@@ -401,7 +394,7 @@ fn a_directory_of_a_newer_format_is_refused() {
     db.open_tree("meta").unwrap().insert("format", &999u32.to_be_bytes()).unwrap();
     db.flush().unwrap();
     drop(db);
-    let refused = once_free(dir.path(), &Clock::real()).err().unwrap();
+    let refused = once_free(&settings(dir.path()), &Clock::real()).err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 999, .. }), "{refused}");
 }
 

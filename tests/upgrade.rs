@@ -1,10 +1,11 @@
 //! Upgrades as who runs a server meets them: what a start would do is said before, a copy is made first and goes after a clean
 //! stop, and what cannot be done is refused in words and changes nothing.
 
+mod filled;
 mod support;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,8 +63,7 @@ fn what_a_start_would_do_is_said_and_not_done() {
     let db = sled::Config::new().path(Server::data(dir.path())).segment_size(4 << 20).open().expect("nobody has it");
     db.open_tree("meta").and_then(|meta| meta.insert("format", &999u32.to_be_bytes())).expect("written");
     drop(db);
-    // sled's own threads let go of the log a moment later.
-    File::open(Server::data(dir.path()).join("db")).and_then(|log| log.lock()).expect("it can be locked");
+    filled::let_go(&Server::data(dir.path()));
     let (code, output) = run(dir.path(), &["serve", "--check"]);
     assert!(
         code == Some(1) && output.contains("has format 999") && output.contains("use the newer"),
